@@ -1,0 +1,46 @@
+/** A terminal state of a job. */
+export type TerminalState = "completed" | "dead" | "cancelled";
+
+/** How a job ended, as a backend keeps it. */
+export interface OutcomeRecord {
+  readonly id: string;
+  readonly state: TerminalState;
+  /** The attempt that ended it. A backend ignores an outcome older than the one it has. */
+  readonly attempt: number;
+  /** The encoded value or error, times and attempts. Opaque to drivers. */
+  readonly body: Uint8Array;
+  /** Milliseconds to keep it, from when it is stored. Absent: until forgotten. */
+  readonly ttl?: number;
+}
+
+/** What a running job told about itself. */
+export interface Report {
+  readonly id: string;
+  /** The newest progress value, encoded. Absent: unchanged. */
+  readonly progress?: Uint8Array;
+  /** Lines to append to the job's log. */
+  readonly log?: readonly string[];
+  /** Milliseconds to keep it after the last report. */
+  readonly ttl: number;
+}
+
+/** A job's reports so far. */
+export interface ReportRecord {
+  readonly progress?: Uint8Array;
+  /** Counts progress reports, so that a reader knows whether there is a new one. */
+  readonly version: number;
+  readonly log: readonly string[];
+}
+
+/** Keeps outcomes and reports. Every call is a batch. */
+export interface ResultBackend {
+  store(outcomes: readonly OutcomeRecord[]): Promise<void>;
+  /** Answers in the order given; `undefined` where there is none, or it has expired. */
+  read(ids: readonly string[]): Promise<(OutcomeRecord | undefined)[]>;
+  /** Deletes outcomes and reports, and answers how many of the outcomes existed. */
+  forget(ids: readonly string[]): Promise<number>;
+  report(reports: readonly Report[]): Promise<void>;
+  readReport(id: string): Promise<ReportRecord | undefined>;
+  /** Deletes what has expired, up to `max`, and answers how many. Called now and then by workers. */
+  sweep(max: number): Promise<number>;
+}

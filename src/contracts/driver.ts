@@ -1,0 +1,58 @@
+import type { ResultBackend } from "./backend.js";
+import type { Broker } from "./broker.js";
+import type { Capabilities } from "./capabilities.js";
+import type { Clock, Random } from "./clock.js";
+import type { Coordinator } from "./coordinator.js";
+import type { Inspector } from "./inspector.js";
+import type { Logger } from "./logger.js";
+import type { Notifier } from "./notifier.js";
+
+/** What the core lends to a driver. */
+export interface DriverEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** An open connection: the contracts a driver has. What is absent, the core does without or says is unsupported. */
+export interface Connection {
+  readonly broker?: Broker;
+  readonly backend?: ResultBackend;
+  readonly coordinator?: Coordinator;
+  readonly notifier?: Notifier;
+  readonly inspector?: Inspector;
+  /** Proves that the server answers, and tells its clock. Used by `doctor`. */
+  ping(): Promise<Ping>;
+  close(): Promise<void>;
+}
+
+export interface Ping {
+  /** What answered, such as `"SQLite 3.51.3 (node:sqlite)"`. */
+  readonly server: string;
+  /** The server's clock in epoch ms. */
+  readonly time: number;
+  /** What the operator should know or change, each one sentence. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * A technology that jobs can live in. A driver is a plain value: nothing is opened, and no client library loaded, before
+ * `connect`. It knows only `contracts/` and `job/`.
+ *
+ * @example
+ * import { Taskwright } from "taskwright";
+ * import { sqlite } from "taskwright/drivers/sqlite";
+ *
+ * const app = new Taskwright({ broker: sqlite({ path: "./jobs.db", synchronous: "NORMAL" }) });
+ */
+export interface Driver {
+  /** Such as `"sqlite"`. */
+  readonly name: string;
+  /** Where it connects to, for banners and errors, with no secrets in it. */
+  readonly location: string;
+  readonly capabilities: Capabilities;
+  /** Jobs run in the producer's process when they are enqueued, and `enqueue` resolves when they have ended. Default `false`. */
+  readonly inline?: boolean;
+  /** Opens it. Throws a `BrokerError` that says what to do when that fails. */
+  connect(environment: DriverEnvironment): Promise<Connection>;
+}
