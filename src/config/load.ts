@@ -1,0 +1,26 @@
+import { extname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createJiti } from "jiti";
+
+/** The exports of a module by name; the default export as `default`. */
+export type ModuleExports = Readonly<Record<string, unknown>>;
+
+const TYPESCRIPT = new Set([".ts", ".mts", ".cts", ".tsx"]);
+
+let jiti: ReturnType<typeof createJiti> | undefined;
+
+/**
+ * Imports a TypeScript or JavaScript module with no build step, the same way on every Node.
+ *
+ * JavaScript goes through Node's own `import()`. TypeScript goes through jiti rather than Node's type stripping: that is
+ * missing before 22.18, and refuses enums, parameter properties and `.js` specifiers that mean `.ts` files. Packages in
+ * node_modules stay with Node either way, so a module and its caller share one copy of taskwright.
+ *
+ * @param path - Absolute path of the file.
+ */
+export async function loadModule(path: string): Promise<ModuleExports> {
+  if (!TYPESCRIPT.has(extname(path))) return (await import(pathToFileURL(path).href)) as ModuleExports;
+  // No cache on disk: it would leave files behind and can serve yesterday's code after a version change.
+  jiti ??= createJiti(import.meta.url, { fsCache: false, interopDefault: false, tsconfigPaths: true });
+  return jiti.import<ModuleExports>(path);
+}
