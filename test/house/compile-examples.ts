@@ -67,12 +67,14 @@ function stage(block: Block, group: number, index: number, exported: ReadonlySet
   const file = join(ROOT, ".examples", String(group), block.name ?? `block-${index}.ts`);
   const { used, declared } = names(block.code);
   const missing = [...used].filter((name) => !declared.has(name));
-  const imports = missing.filter((name) => exported.has(name) && !(name in STAGE));
-  const props = missing.flatMap((name) => STAGE[name] ?? []);
+  const ofFile = block.source === undefined ? new Set<string>() : exportsOf(block.source);
+  const here = missing.filter((name) => ofFile.has(name));
+  const fromApi = missing.filter((name) => exported.has(name) && !ofFile.has(name) && !(name in STAGE));
+  const source = `../../${block.source ?? "src/index.ts"}`.replace(/\.ts$/, ".js");
   const head = [
-    imports.length > 0 ? `import { ${imports.join(", ")} } from "taskwright";` : "",
-    ...props,
-    "export {};",
+    `import { ${fromApi.join(", ")} } from "taskwright";`,
+    `import { ${here.join(", ")} } from "${source}";`,
+    ...missing.filter((name) => !ofFile.has(name)).flatMap((name) => STAGE[name] ?? []),
   ];
   return { block, file, code: [...head, block.code].join("\n"), shift: head.length };
 }
