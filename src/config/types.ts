@@ -177,7 +177,10 @@ function toShare(entry: unknown): QueueShare {
 
 function fromRecord(value: unknown): QueueShare[] | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  return Object.entries(value).map(([queue, weight]) => ({ name: queue, weight: Number(weight) }));
+  return Object.entries(value).map(([queue, weight]) => ({
+    name: queue,
+    weight: typeof weight === "number" ? weight : Number.NaN,
+  }));
 }
 
 function isWrong(share: QueueShare): boolean {
