@@ -21,14 +21,23 @@ export class ExpiringMap<T> {
     return kept && kept.expiresAt > now ? kept.value : undefined;
   }
 
-  /** Keeps `value` as the newest, for `ttl` ms or until it is deleted. */
-  set(key: string, value: T, ttl: number | undefined, now: number): void {
+  /**
+   * Keeps `value` as the newest, for `ttl` ms or until it is deleted.
+   *
+   * @param stays - tells of a live earlier value whether it is to stay instead; then nothing is written
+   * @returns whether it was written
+   */
+  set(key: string, value: T, ttl: number | undefined, now: number, stays?: (earlier: T) => boolean): boolean {
     const earlier = this.#byKey.get(key);
-    if (earlier) this.#byAge.remove(earlier);
+    if (earlier) {
+      if (earlier.expiresAt > now && stays?.(earlier.value)) return false;
+      this.#byAge.remove(earlier);
+    }
     const expiresAt = ttl === undefined ? Number.POSITIVE_INFINITY : now + ttl;
     const kept: Kept<T> = { key, value, expiresAt, previous: undefined, next: undefined };
     this.#byKey.set(key, kept);
     this.#byAge.append(kept);
+    return true;
   }
 
   /** Replaces a live value without renewing its time. */

@@ -19,9 +19,8 @@ export class Outcomes {
 
   /** Keeps an outcome unless a later attempt's is here already. */
   store(outcome: OutcomeRecord, now: number): void {
-    const earlier = this.#kept.get(outcome.id, now);
-    if (earlier && earlier.attempt > outcome.attempt) return;
-    this.#kept.set(outcome.id, outcome, outcome.ttl, now);
+    const isNewer = (earlier: OutcomeRecord) => earlier.attempt > outcome.attempt;
+    if (!this.#kept.set(outcome.id, outcome, outcome.ttl, now, isNewer)) return;
     this.#kept.trim(this.max);
     this.#subscriptions.notify("outcome", outcome.id, outcome);
   }
