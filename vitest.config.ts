@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // The names that users import, resolved to the sources: tests need no build. The same list as "paths" in tsconfig.json.
+    alias: [
+      { find: /^taskwright$/, replacement: source("index.ts") },
+      { find: /^taskwright\/drivers\/(.+)$/, replacement: source("drivers/$1/index.ts") },
+      { find: /^taskwright\/(.+)$/, replacement: source("$1/index.ts") },
+    ],
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    // A few tests start processes; on a busy machine of two cores one start takes up to a second.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
