@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Collect the output instead of showing it. Default `false`. */
   readonly quiet?: boolean;
+  /** Milliseconds after which it is killed. Default: never. */
+  readonly timeout?: number;
 }
 
 export interface Finished {
@@ -31,6 +33,8 @@ export function run(command: string, args: readonly string[], options: RunOption
       cwd: options.cwd ?? ROOT,
       env: options.env ?? process.env,
       stdio: ["ignore", stream, stream],
+      timeout: options.timeout,
+      killSignal: "SIGKILL",
     });
     const chunks: Buffer[] = [];
     child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
