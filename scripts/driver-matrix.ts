@@ -1,0 +1,65 @@
+/**
+ * Writes the driver matrix of the README from the drivers' `Capabilities`.
+ *
+ *   npm run matrix               writes it
+ *   npm run matrix -- --check    fails if it is not fresh
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Capabilities } from "../src/contracts/index.js";
+import { DRIVER_SCHEMES, driverFromUrl } from "../src/drivers/index.js";
+import { ROOT } from "./shell.js";
+
+const README = join(ROOT, "README.md");
+const BEGIN = "<!-- driver matrix: written by npm run matrix -->";
+const END = "<!-- end of driver matrix -->";
+
+/** What each capability is called in the README, in the order of the table. */
+const TITLES: Readonly<Record<keyof Capabilities, string>> = {
+  durability: "acknowledged jobs survive",
+  shared: "other processes see the same jobs",
+  priority: "priorities 0..9",
+  fifo: "oldest first within a priority",
+  delay: "delays and times of any length",
+  idempotentIds: "ids of your own make a job unique",
+  cancel: "cancel waiting and active jobs",
+  leases: "jobs of a dead worker come back",
+  atomicOutcomes: "job and result settled in one step",
+  transactions: "enqueue inside your transaction",
+  inspect: "count, list, retry, discard, pause",
+  push: "new work and results without polling",
+};
+
+const WORDS: Readonly<Record<string, string>> = {
+  true: "yes",
+  false: "no",
+  process: "nothing: they are in its memory",
+  "server-memory": "a crash of the worker, not of the server",
+  disk: "a crash of the machine",
+  timed: "when their lease has passed",
+  connection: "as soon as its connection closes",
+};
+
+/** A URL of each scheme that can be parsed; nothing is connected to. */
+function sampleUrl(scheme: string): string {
+  return { memory: "memory:", sqlite: "sqlite:./taskwright.db" }[scheme] ?? `${scheme}://localhost`;
+}
+
+async function matrix(): Promise<string> {
+  const drivers = await Promise.all(DRIVER_SCHEMES.map((scheme) => driverFromUrl(sampleUrl(scheme))));
+  const keys = Object.keys(TITLES) as (keyof Capabilities)[];
+  const cell = (value: string | boolean) => WORDS[String(value)] ?? String(value);
+  const rows = keys.map((key) => [TITLES[key], ...drivers.map((driver) => cell(driver.capabilities[key]))]);
+  const table = [["", ...drivers.map((driver) => driver.name)], ["---", ...drivers.map(() => "---")], ...rows];
+  return table.map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+const readme = await readFile(README, "utf8");
+const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+if (begin < 0 || end < begin) throw new Error(`README.md lacks the lines "${BEGIN}" and "${END}"`);
+const fresh = `${readme.slice(0, begin + BEGIN.length)}\n${await matrix()}\n${readme.slice(end)}`;
+if (!process.argv.includes("--check")) await writeFile(README, fresh);
+else if (fresh !== readme) {
+  console.error("the driver matrix in README.md does not say what the drivers claim: run `npm run matrix`");
+  process.exitCode = 1;
+}
