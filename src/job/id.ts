@@ -30,8 +30,7 @@ let prefix = "";
 /**
  * A new id, greater than any before it in this process.
  *
- * About 35 ns each, 70 ns with the string flattened (Node 20, 2 cores); `crypto.randomUUID` and formatting the bytes
- * through a `Buffer` cost 120 ns and more.
+ * About 60 ns each and 390 ns for the first of a millisecond (Node 20, 2 cores); `crypto.randomUUID` takes 130 ns.
  *
  * @param now Milliseconds since the epoch, 0 to 2^48 - 1. A time before the last one is taken as the last one.
  *
