@@ -26,10 +26,11 @@ export function findConfigFile(folder: string): string | undefined {
 /**
  * Loads a configuration file: the default export of a module, or a JSON document.
  *
- * @param path - Where it is. Absent: looked for from `folder`.
+ * @param folder - Where to look from. Default: the current one.
+ * @param path - The file itself, instead of looking for it.
  * @throws ConfigError when it is missing, fails to load or exports nothing by default.
  */
-export async function loadConfigFile(folder: string, path?: string): Promise<ConfigFile | undefined> {
+export async function loadConfigFile(folder = process.cwd(), path?: string): Promise<ConfigFile | undefined> {
   const file = path === undefined ? findConfigFile(folder) : resolve(folder, path);
   if (file === undefined) return undefined;
   if (!existsSync(file)) throw new ConfigError(`there is no configuration file ${path}`);

@@ -20,7 +20,8 @@ let jiti: ReturnType<typeof createJiti> | undefined;
  */
 export async function loadModule(path: string): Promise<ModuleExports> {
   if (!TYPESCRIPT.has(extname(path))) return (await import(pathToFileURL(path).href)) as ModuleExports;
-  // No cache on disk: it would leave files behind and can serve yesterday's code after a version change.
-  jiti ??= createJiti(import.meta.url, { fsCache: false, interopDefault: false, tsconfigPaths: true });
+  // No cache on disk: it would leave files behind. No "paths" of tsconfig.json either: in a repository that maps a
+  // package's name to its sources they would load a second copy beside the one that runs.
+  jiti ??= createJiti(import.meta.url, { fsCache: false, interopDefault: false, tsconfigPaths: false });
   return jiti.import<ModuleExports>(path);
 }
