@@ -169,7 +169,12 @@ export class ValidationError extends TaskwrightError {
  */
 export class RemoteError extends TaskwrightError {
   readonly data: Readonly<Record<string, unknown>>;
-  constructor(name: string, message: string, data: Readonly<Record<string, unknown>> = {}, options?: TaskwrightErrorOptions) {
+  constructor(
+    name: string,
+    message: string,
+    data: Readonly<Record<string, unknown>> = {},
+    options?: TaskwrightErrorOptions,
+  ) {
     super("remote", message, options);
     this.name = name;
     this.data = data;

@@ -1,0 +1,353 @@
+import { systemClock } from "./clock.js";
+import { type ConfigFile, resolveSettings, type Settings } from "./config/resolve.js";
+import type { TaskwrightConfig } from "./config/schema.js";
+import { Connections } from "./connections.js";
+import { type ContextFactory, ContextHolder } from "./context.js";
+import type { Clock, Logger, Random } from "./contracts/index.js";
+import { type DrainReport, drain } from "./drain.js";
+import { Enqueuer } from "./enqueue/enqueuer.js";
+import type { PendingJob } from "./enqueue/pending.js";
+import { type EventListener, type EventName, Events } from "./events.js";
+import { Inspect } from "./inspect/inspect.js";
+import { type Codec, createCodec, detectCodec, ErrorRegistry, TypeRegistry } from "./job/codec/index.js";
+import { runAs } from "./job/current.js";
+import { ConfigError } from "./job/errors.js";
+import { Job } from "./job/handle.js";
+import { generateId } from "./job/id.js";
+import { type JobOptions, resolveOptions } from "./job/options.js";
+import { defaultLogger } from "./logger.js";
+import type { Middleware } from "./middleware/middleware.js";
+import { MiddlewareStack } from "./middleware/stack.js";
+import { Routes, type Runtime, type Services } from "./runtime.js";
+import {
+  type AnyTask,
+  bindTask,
+  createTask,
+  DEFINITION,
+  type DefineTask,
+  defineTask,
+  isTask,
+  type RemoteTask,
+  SENDER,
+  type Sender,
+  type TaskDefinition,
+} from "./task.js";
+import { InlineJob } from "./worker/inline-job.js";
+import { Worker, type WorkerOptions } from "./worker/worker.js";
+
+const BRAND = Symbol.for("taskwright.app");
+
+/** What an app is made of: settings (see docs/configuration.md) and services. */
+export interface TaskwrightOptions<Context = undefined> extends TaskwrightConfig {
+  /**
+   * Makes what tasks share, such as connection pools; opened once a process when a worker starts, closed with the app.
+   *
+   * @example
+   * const app = new Taskwright({
+   *   context: async (scope) => {
+   *     const pool = new Pool();
+   *     scope.onClose(() => pool.end());
+   *     return { pool };
+   *   },
+   * });
+   * const count = app.task("count", () => app.context.pool.query("select count(*) from users"));
+   */
+  readonly context?: ContextFactory<Context>;
+  /** Where log lines go; pino fits. Default: warnings and errors on stderr. */
+  readonly logger?: Logger;
+  /** Default: the machine's clock. Tests pass a `FakeClock`. */
+  readonly clock?: Clock;
+  /** Default: `Math.random`. Tests pass a seeded one. */
+  readonly random?: Random;
+  /** Makes the ids of jobs. Default: UUIDv7. Each must be new; nobody looks for duplicates of generated ids. */
+  readonly generateId?: () => string;
+}
+
+/** Options of `app.send`. */
+export interface SendOptions extends JobOptions {
+  /** The arguments. Default: none. */
+  readonly args?: readonly unknown[];
+}
+
+/** @internal Layers that the command line adds around what is written in code. */
+export interface OuterLayers {
+  readonly file?: ConfigFile | undefined;
+  readonly flags?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/**
+ * An app: its tasks, its broker and backend, its workers. Nothing is opened before the first job is enqueued, the first
+ * worker started, or `connect` called.
+ *
+ * @example
+ * import { Taskwright } from "taskwright";
+ *
+ * export const app = new Taskwright({ broker: "sqlite:./jobs.db" });
+ * export const add = app.task("add", (a: number, b: number) => a + b);
+ *
+ * await add.enqueue(2, 3).result({ timeout: "5s" });
+ */
+export class Taskwright<Context = undefined> implements AsyncDisposable {
+  /** Error classes that come back from other processes as themselves. */
+  readonly errors = new ErrorRegistry();
+  /** Classes whose instances can be sent. */
+  readonly types = new TypeRegistry();
+  /** Defines a task and registers it. Throws ConfigError for a name that is taken. */
+  readonly task: DefineTask;
+  readonly #options: TaskwrightOptions<Context>;
+  readonly #context: ContextHolder<Context>;
+  readonly #tasks = new Map<string, AnyTask>();
+  readonly #events = new Events();
+  readonly #services: Services;
+  readonly #sender: Sender;
+  readonly #workers = new Set<Worker>();
+  #outer: OuterLayers = {};
+  #connections: Connections | undefined;
+  #runtime: Runtime | undefined;
+  #connecting: Promise<Runtime> | undefined;
+
+  constructor(options: TaskwrightOptions<Context> = {}) {
+    const { context, logger, clock, random, generateId: makeId, ...config } = options;
+    resolveSettings({ code: config });
+    this.#options = options;
+    this.#context = new ContextHolder(context);
+    const time = clock ?? systemClock;
+    this.#services = {
+      clock: time,
+      random: random ?? Math.random,
+      logger: logger ?? defaultLogger,
+      events: this.#events,
+      errors: this.errors,
+      middleware: new MiddlewareStack(() => this.#services.logger),
+      tasks: this.#tasks,
+      generateId: makeId ?? (() => generateId(time.now())),
+    };
+    const enqueuer = new Enqueuer(
+      () => this.#runtime ?? this.#connect(),
+      () => this.drain(),
+    );
+    this.#sender = {
+      enqueue: (definition, args, bound) => enqueuer.enqueue(definition, args, bound),
+      enqueueMany: (definition, argsList, bound) => enqueuer.enqueueMany(definition, argsList, bound),
+      runInline: (definition, args) => runInline(definition, args, this.#services),
+    };
+    this.task = ((name: string, ...rest: unknown[]) => {
+      const definition = defineTask(name, rest);
+      return this.#add(createTask(definition, this.#sender));
+    }) as unknown as DefineTask;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  /** Whether a value is an app, of whichever copy of the package. */
+  static isApp(value: unknown): value is Taskwright<unknown> {
+    return typeof value === "object" && value !== null && BRAND in value;
+  }
+
+  /** The registered tasks, by name. */
+  get tasks(): ReadonlyMap<string, AnyTask> {
+    return this.#tasks;
+  }
+
+  /**
+   * What the `context` option made.
+   *
+   * @throws ConfigError before a worker or `openContext` has opened it.
+   */
+  get context(): Context {
+    return this.#context.value;
+  }
+
+  /** Looks at queues, jobs and workers, and acts on them: what the command line and dashboards stand on. */
+  get inspect(): Inspect {
+    return new Inspect(() => this.#connect());
+  }
+
+  /**
+   * Registers a task that was defined without an app, and answers with it. A task that already has an app is registered
+   * here too: its name is run by workers of both, and the returned one sends through this app.
+   */
+  register<T extends AnyTask>(task: T): T {
+    if (!isTask(task)) throw new ConfigError("app.register() takes a task, made by task()");
+    const holder = task as T & { [SENDER]: Sender | undefined };
+    if (holder[SENDER] === undefined) {
+      holder[SENDER] = this.#sender;
+      return this.#add(task);
+    }
+    return this.#add(createTask(task[DEFINITION], this.#sender) as T);
+  }
+
+  /**
+   * A typed stub of a task that lives elsewhere, such as in Python.
+   *
+   * @example
+   * const remote = app.remoteTask<[number, number], number>("proj.add", { queue: "celery" });
+   * await remote.enqueue(1, 2).result();
+   */
+  remoteTask<Args extends unknown[], R>(name: string, options: JobOptions = {}): RemoteTask<Args, R> {
+    const definition = stub(name);
+    const bound = resolveOptions(options, `task "${name}"`);
+    return bindTask(definition, bound, () => this.#sender) as unknown as RemoteTask<Args, R>;
+  }
+
+  /**
+   * Sends a job by name, with none of its code here.
+   *
+   * @example
+   * await app.send("python.task", { args: [1], kwargs: { x: 2 }, queue: "celery" });
+   */
+  send(name: string, options: SendOptions = {}): PendingJob<unknown> {
+    const { args = [], ...rest } = options;
+    const definition = this.#tasks.get(name)?.[DEFINITION] ?? stub(name);
+    return this.#sender.enqueue(definition, args, resolveOptions(rest, `task "${name}"`));
+  }
+
+  /** Adds middleware, the first one outermost. */
+  use(...middlewares: readonly Middleware[]): this {
+    for (const middleware of middlewares) this.#services.middleware.add(middleware);
+    return this;
+  }
+
+  /** Listens to what happens in this process; see `EventMap`. */
+  on<Name extends EventName>(name: Name, listener: EventListener<Name>): this {
+    this.#events.on(name, listener);
+    return this;
+  }
+
+  off<Name extends EventName>(name: Name, listener: EventListener<Name>): this {
+    this.#events.off(name, listener);
+    return this;
+  }
+
+  /**
+   * A worker of this app, not yet started.
+   *
+   * @example
+   * await using worker = app.worker({ queues: ["mail", "default"], concurrency: 100 });
+   * await worker.start();
+   */
+  worker(options: WorkerOptions = {}): Worker {
+    const worker = new Worker(options, this.#events, async () => {
+      await this.openContext();
+      return this.#connect();
+    });
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  /** A handle on a job that was enqueued elsewhere. Asks nobody whether it exists. */
+  job<R = unknown>(id: string): Job<R> {
+    return new Job<R>({ id, duplicate: false, keepsResult: true }, async () => {
+      const runtime = await this.#connect();
+      return { runtime, route: runtime.route };
+    });
+  }
+
+  /** Opens broker and backend. Otherwise they open by themselves when first needed. */
+  async connect(): Promise<void> {
+    await this.#connect();
+  }
+
+  /** Opens the context. Workers do it at start; a producer that uses `app.context` calls it itself. */
+  openContext(): Promise<Context> {
+    return this.#context.open();
+  }
+
+  /**
+   * Runs everything that is due, here, and resolves when no queue has waiting or active jobs left: for tests and scripts.
+   * Jobs scheduled for later are left.
+   */
+  async drain(): Promise<DrainReport> {
+    return drain(await this.#connect(), (options) => this.worker(options));
+  }
+
+  /** Stops the app's workers, closes its connections and disposes its context. The app can be used again afterwards. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    this.#workers.clear();
+    await this.#connecting?.catch(() => undefined);
+    const connections = this.#connections;
+    this.#runtime = undefined;
+    this.#connecting = undefined;
+    this.#connections = undefined;
+    await connections?.close();
+    await this.#context.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal Lays a configuration file and command line flags around the code, before the app is used. */
+  configure(outer: OuterLayers): void {
+    if (this.#connecting !== undefined) throw new ConfigError("the app is already connected, so flags come too late");
+    this.#outer = outer;
+  }
+
+  /** @internal The settings in force. */
+  async settings(): Promise<Settings> {
+    const { context: _c, logger: _l, clock: _k, random: _r, generateId: _g, ...code } = this.#options;
+    const file = this.#outer.file ?? (await findConfig());
+    return resolveSettings({ file, env: process.env, code, flags: this.#outer.flags });
+  }
+
+  #add<T extends AnyTask>(task: T): T {
+    if (this.#tasks.has(task.name)) throw new ConfigError(`there is already a task "${task.name}" in this app`);
+    this.#tasks.set(task.name, task);
+    return task;
+  }
+
+  #connect(): Promise<Runtime> {
+    this.#connecting ??= this.#open().catch(async (error: unknown) => {
+      this.#connecting = undefined;
+      await this.#connections?.close();
+      throw error;
+    });
+    return this.#connecting;
+  }
+
+  /** Writes as the settings say, and reads whatever producers and earlier settings have written. */
+  #codec(settings: Settings): Codec {
+    const codecs = {
+      msgpack: createCodec("msgpack", this.types, this.errors),
+      json: createCodec("json", this.types, this.errors),
+    };
+    const { name, encode } = codecs[settings.codec];
+    return { name, encode, decode: (bytes) => codecs[detectCodec(bytes)].decode(bytes) };
+  }
+
+  async #open(): Promise<Runtime> {
+    const settings = await this.settings();
+    const connections = new Connections(this.#services);
+    this.#connections = connections;
+    const routes = new Routes(connections, this.#services.clock);
+    const route = await routes.open(settings.broker, settings.backend);
+    const coordinator = route.coordinator;
+    const codec = this.#codec(settings);
+    const { inspect } = this;
+    this.#runtime = { ...this.#services, settings, codec, route, routes, inspect, coordinator };
+    return this.#runtime;
+  }
+}
+
+/** The configuration file's loader is imported here, so that a process without one never loads a TypeScript compiler. */
+async function findConfig(): Promise<ConfigFile | undefined> {
+  const { loadConfigFile } = await import("./config/file.js");
+  return loadConfigFile(process.cwd());
+}
+
+/** The definition of a task whose code is elsewhere. */
+function stub(name: string): TaskDefinition {
+  if (typeof name !== "string" || name === "") throw new ConfigError("a task needs a name");
+  return { name, options: {}, schemas: {}, retryOn: undefined, handler: undefined, isClass: false };
+}
+
+/** Calls a task here and now, as its own job, so that `currentJob()` works in it. */
+function runInline(definition: TaskDefinition, args: readonly unknown[], services: Services): unknown {
+  const { handler } = definition;
+  const job = new InlineJob(definition, services);
+  if (!definition.isClass) return runAs(job, handler as (...args: never[]) => unknown, args);
+  const Handler = handler as new () => { handle(...args: never[]): unknown };
+  const instance = new Handler();
+  // Typed as a promise for every class: `handle` may be either.
+  return Promise.resolve(runAs(job, (...given: never[]) => instance.handle(...given), args));
+}

@@ -1,0 +1,85 @@
+import { EventEmitter } from "node:events";
+import type { DeadReason } from "./contracts/index.js";
+
+/** What every job event tells. */
+export interface JobEvent {
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+}
+
+/** What events of a running job tell besides. */
+export interface AttemptEvent extends JobEvent {
+  readonly attempt: number;
+  readonly worker: string;
+}
+
+/** What events at the end of an attempt tell besides. */
+export interface EndEvent extends AttemptEvent {
+  /** Milliseconds from the start of the handler to its end. */
+  readonly duration: number;
+}
+
+/** What events of a failed attempt tell besides. */
+export interface FailureEvent extends EndEvent {
+  readonly error: unknown;
+}
+
+/**
+ * Everything that taskwright tells about jobs and workers, by event name. Events are local to the process: a worker's
+ * are emitted on the worker and on its app.
+ */
+export interface EventMap {
+  /** A job was acknowledged by its broker. */
+  "job:enqueued": [event: JobEvent & { readonly duplicate: boolean }];
+  "job:started": [event: AttemptEvent];
+  "job:completed": [event: EndEvent];
+  /** An attempt failed, and the job runs again after `delay` ms. */
+  "job:retrying": [event: FailureEvent & { readonly delay: number }];
+  "job:dead": [event: FailureEvent & { readonly reason: DeadReason }];
+  /** The job was cancelled, discarded or had expired. */
+  "job:cancelled": [event: FailureEvent];
+  /** The job was given back unfinished and uncounted: snoozed, or the worker is stopping. */
+  "job:released": [event: EndEvent & { readonly delay: number }];
+  /** The lease had passed to somebody else: what this attempt did was dropped. */
+  "job:lost": [event: EndEvent];
+  "worker:started": [event: { readonly worker: string; readonly queues: readonly string[] }];
+  "worker:stopping": [event: { readonly worker: string; readonly active: number }];
+  "worker:stopped": [event: { readonly worker: string }];
+  /** The broker or backend failed; the worker tries again after `delay` ms. */
+  "worker:error": [event: { readonly worker: string; readonly error: unknown; readonly delay: number }];
+}
+
+export type EventName = keyof EventMap;
+
+/** A listener for one event. */
+export type EventListener<Name extends EventName> = (...args: EventMap[Name]) => void;
+
+/** A typed emitter. Emitting an event that nobody listens to costs one look-up. */
+export class Events {
+  readonly #emitter = new EventEmitter<EventMap>();
+  readonly #parent: Events | undefined;
+
+  constructor(parent?: Events) {
+    this.#parent = parent;
+    this.#emitter.setMaxListeners(0);
+  }
+
+  on<Name extends EventName>(name: Name, listener: EventListener<Name>): void {
+    this.#emitter.on(name, listener as never);
+  }
+
+  off<Name extends EventName>(name: Name, listener: EventListener<Name>): void {
+    this.#emitter.off(name, listener as never);
+  }
+
+  /** Whether emitting `name` would reach anybody, so that the hot path builds no event for nobody. */
+  wanted(name: EventName): boolean {
+    return this.#emitter.listenerCount(name) > 0 || (this.#parent?.wanted(name) ?? false);
+  }
+
+  emit<Name extends EventName>(name: Name, ...args: EventMap[Name]): void {
+    this.#emitter.emit(name, ...(args as never));
+    this.#parent?.emit(name, ...args);
+  }
+}

@@ -1,0 +1,140 @@
+import type {
+  CancelTimer,
+  Clock,
+  Listener,
+  Notifier,
+  OutcomeRecord,
+  ResultBackend,
+  Unsubscribe,
+} from "../contracts/index.js";
+
+/** Without a notifier, outcomes are read this often, in ms. */
+const POLL = 100;
+
+/** With one, they are still read now and then, in ms: a notification lost for whatever reason delays nobody for ever. */
+const SAFETY_POLL = 5000;
+
+type Found = (outcome: OutcomeRecord) => void;
+type Failed = (error: unknown) => void;
+
+interface Watch {
+  readonly id: string;
+  readonly found: Found;
+  readonly failed: Failed;
+}
+
+/**
+ * Waits for the outcomes of any number of jobs: pushed where the backend can, else read in one batch per round. One timer
+ * serves all who wait. Each subscribes before it reads, so an outcome stored in between is not missed.
+ */
+export class OutcomeWatch {
+  readonly #backend: ResultBackend;
+  readonly #notifier: Notifier | undefined;
+  readonly #clock: Clock;
+  readonly #watched = new Map<string, Set<Watch>>();
+  #due = new Set<string>();
+  #reading = false;
+  #timer: CancelTimer | undefined;
+
+  constructor(backend: ResultBackend, notifier: Notifier | undefined, clock: Clock) {
+    this.#backend = backend;
+    this.#notifier = notifier;
+    this.#clock = clock;
+  }
+
+  /**
+   * Calls `found` once with the job's outcome, or `failed` if it cannot be learned.
+   *
+   * @returns stops waiting.
+   */
+  watch(id: string, found: Found, failed: Failed): () => void {
+    const watch: Watch = { id, found, failed };
+    const others = this.#watched.get(id);
+    if (others === undefined) this.#watched.set(id, new Set([watch]));
+    else others.add(watch);
+    const unsubscribing = this.#subscribe(id, watch).catch((error: unknown) => {
+      this.#remove(watch);
+      failed(error);
+      return nothing;
+    });
+    return () => {
+      this.#remove(watch);
+      void unsubscribing.then((unsubscribe) => unsubscribe());
+    };
+  }
+
+  async #subscribe(id: string, watch: Watch): Promise<Unsubscribe> {
+    const listener: Listener = (outcome) => {
+      if (outcome === undefined) this.#read(id);
+      else this.#resolve(id, outcome);
+    };
+    const unsubscribe = (await this.#notifier?.subscribe({ kind: "outcome", id }, listener)) ?? nothing;
+    if (this.#watched.get(id)?.has(watch)) this.#read(id);
+    return unsubscribe;
+  }
+
+  /** Reads with all others that ask in this turn of the event loop. */
+  #read(id: string): void {
+    this.#due.add(id);
+    if (this.#reading) return;
+    this.#reading = true;
+    setImmediate(() => void this.#readDue());
+  }
+
+  async #readDue(): Promise<void> {
+    while (this.#due.size > 0) {
+      const ids = [...this.#due].filter((id) => this.#watched.has(id));
+      this.#due = new Set();
+      await this.#readBatch(ids);
+    }
+    this.#reading = false;
+    this.#arm();
+  }
+
+  async #readBatch(ids: readonly string[]): Promise<void> {
+    try {
+      const outcomes = ids.length === 0 ? [] : await this.#backend.read(ids);
+      for (const outcome of outcomes) if (outcome !== undefined) this.#resolve(outcome.id, outcome);
+    } catch (error) {
+      for (const id of ids) for (const watch of this.#take(id)) watch.failed(error);
+    }
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined || this.#watched.size === 0) return;
+    const delay = this.#notifier === undefined ? POLL : SAFETY_POLL;
+    this.#timer = this.#clock.schedule(() => this.#poll(), delay, true);
+  }
+
+  #poll(): void {
+    this.#timer = undefined;
+    for (const id of this.#watched.keys()) this.#read(id);
+  }
+
+  #resolve(id: string, outcome: OutcomeRecord): void {
+    for (const watch of this.#take(id)) watch.found(outcome);
+  }
+
+  #take(id: string): Iterable<Watch> {
+    const watches = this.#watched.get(id) ?? [];
+    this.#watched.delete(id);
+    this.#disarm();
+    return watches;
+  }
+
+  #remove(watch: Watch): void {
+    const others = this.#watched.get(watch.id);
+    if (others === undefined) return;
+    others.delete(watch);
+    if (others.size === 0) this.#watched.delete(watch.id);
+    this.#disarm();
+  }
+
+  #disarm(): void {
+    if (this.#watched.size > 0) return;
+    this.#timer?.();
+    this.#timer = undefined;
+  }
+}
+
+function nothing(): void {}

@@ -1,0 +1,258 @@
+import type { ClaimedJob, OutcomeRecord, Settlement } from "../contracts/index.js";
+import type { AttemptEvent, EndEvent, Events } from "../events.js";
+import type { Codec } from "../job/codec/index.js";
+import { appendHistory, historyEntry, readEntries } from "../job/history.js";
+import { completedOutcome, failedOutcome } from "../job/outcome.js";
+import type { SavedOutcome } from "../middleware/middleware.js";
+import type { Route } from "../route.js";
+import { after, type MaybePromise } from "../settled.js";
+import type { Invocation } from "./invoke.js";
+import type { LeaseKeeper } from "./lease-keeper.js";
+import type { JobHost, RunningJob } from "./running-job.js";
+import type { Settler } from "./settler.js";
+import type { Triage } from "./triage.js";
+import { toError, type Verdict, verdictOn } from "./verdict.js";
+
+/** What a worker has done since it started. */
+export interface WorkerCounts {
+  completed: number;
+  retried: number;
+  dead: number;
+  cancelled: number;
+  released: number;
+  /** Attempts whose lease had passed to somebody else. */
+  lost: number;
+}
+
+export interface ConcluderOptions {
+  readonly host: JobHost;
+  readonly codec: Codec;
+  readonly events: Events;
+  readonly leases: LeaseKeeper;
+  readonly route: Route;
+  readonly settler: Settler;
+  readonly worker: string;
+}
+
+type Ending = { readonly state: SavedOutcome["state"]; readonly settlement: Settlement };
+
+/**
+ * Ends attempts: asks the hooks, decides, settles, and tells of it once the broker has confirmed. Every path through here
+ * settles the job or says why not; no hook, encoding error or lost lease leaves one behind.
+ */
+export class Concluder {
+  readonly counts: WorkerCounts = { completed: 0, retried: 0, dead: 0, cancelled: 0, released: 0, lost: 0 };
+  readonly #options: ConcluderOptions;
+
+  constructor(options: ConcluderOptions) {
+    this.#options = options;
+  }
+
+  started(job: RunningJob): void {
+    const { events } = this.#options;
+    if (events.wanted("job:started")) events.emit("job:started", this.#event(job));
+  }
+
+  /** Gives back a claimed job that never started. */
+  release(claimed: ClaimedJob): void {
+    this.#settle(claimed, { lease: claimed, kind: "release", delay: 0 }, () => {
+      this.counts.released += 1;
+    });
+  }
+
+  /** Settles what must not run. */
+  park(claimed: ClaimedJob, found: Exclude<Triage, { kind: "run" }>): void {
+    const { host, codec, worker, events } = this.#options;
+    const { error, task } = found;
+    const now = host.clock.now();
+    const entry = historyEntry(claimed.attempt, now, now, worker, error);
+    const history = appendHistory(claimed.history, entry, codec);
+    const ttl = host.settings.defaults.result.ttl;
+    const state = found.kind === "park" ? "dead" : "cancelled";
+    const fields = { id: claimed.id, attempt: claimed.attempt, ttl };
+    const outcome = failedOutcome(fields, state, error, readEntries(history, codec), codec);
+    const settlement: Settlement =
+      found.kind === "park"
+        ? { lease: claimed, kind: "dead", reason: found.reason, history, outcome }
+        : { lease: claimed, kind: "complete", outcome };
+    this.#settle(claimed, settlement, () => {
+      this.counts[state] += 1;
+      const { id, queue, attempt } = claimed;
+      const event = { id, task, queue, attempt, worker, duration: 0, error };
+      if (found.kind === "park") events.emit("job:dead", { ...event, reason: found.reason });
+      else events.emit("job:cancelled", event);
+    });
+  }
+
+  /** Settles a job before it runs, for `delivery: "at-most-once"`. */
+  settleFirst(job: RunningJob, next: (settled: boolean) => void): void {
+    job.settledFirst = true;
+    this.#options.settler.settle({ lease: job.claimed, kind: "complete" }, (status) => {
+      this.#options.leases.delete(job.claimed);
+      if (status === "lost") this.#lost(job);
+      next(status === "settled");
+    });
+  }
+
+  /** What came of a handler after its attempt was concluded without it. */
+  late(job: RunningJob, outcome: Invocation): void {
+    if (outcome.ok) job.logger.warn({}, "the handler returned after its attempt had ended; its result is dropped");
+    else job.logger.debug({ err: outcome.error }, "the handler ended after its attempt had");
+  }
+
+  conclude(job: RunningJob, outcome: Invocation): void {
+    const { middleware } = this.#options.host;
+    const asked = after(middleware.postExecute(job, outcome), () =>
+      outcome.ok ? undefined : middleware.onError(job, outcome.error),
+    );
+    const ended = after(asked as MaybePromise<unknown>, (decision) => this.#end(job, outcome, decision));
+    if (ended instanceof Promise) {
+      ended.catch((error: unknown) => job.logger.error({ err: error }, "the attempt could not be concluded"));
+    }
+  }
+
+  #end(job: RunningJob, outcome: Invocation, decision: unknown): void {
+    const duration = this.#options.host.clock.now() - job.startedAt;
+    if (outcome.ok) {
+      try {
+        return this.#complete(job, outcome.value, duration);
+      } catch (error) {
+        // The value cannot be encoded: another run would not change that.
+        return this.#fail(job, { ok: false, error, invalid: "invalid-result" }, undefined, duration);
+      }
+    }
+    this.#fail(job, outcome, decision, duration);
+  }
+
+  #complete(job: RunningJob, value: unknown, duration: number): void {
+    const { codec, events } = this.#options;
+    const fields = { id: job.id, attempt: job.attempt, ttl: job.resultTtl };
+    const outcome = job.keepsResult ? completedOutcome(fields, value, codec) : undefined;
+    const settlement: Settlement =
+      outcome === undefined
+        ? { lease: job.claimed, kind: "complete" }
+        : { lease: job.claimed, kind: "complete", outcome };
+    this.#settleRun(job, settlement, duration, () => {
+      this.counts.completed += 1;
+      if (events.wanted("job:completed")) events.emit("job:completed", { ...this.#event(job), duration });
+      this.#saved(job, { ok: true, value, state: "completed" });
+    });
+  }
+
+  #fail(job: RunningJob, outcome: Extract<Invocation, { ok: false }>, decision: unknown, duration: number): void {
+    const { host } = this.#options;
+    const error = decision ?? outcome.error;
+    const verdict = this.#verdict(job, outcome, error);
+    if (verdict.kind === "lost") return this.#lost(job);
+    const { state, settlement } = this.#ending(job, verdict);
+    this.#settleRun(job, settlement, duration, () => {
+      this.#tell(job, verdict, duration);
+      const saved = after(verdict.kind === "dead" ? this.#failed(job, outcome) : undefined, () =>
+        host.middleware.postSave(job, { ok: false, error: outcome.error, state }),
+      );
+      void saved;
+    });
+  }
+
+  /** Whatever a user's policy throws ends the attempt as a failure for good: it would throw again. */
+  #verdict(job: RunningJob, outcome: Extract<Invocation, { ok: false }>, error: unknown): Verdict {
+    if (outcome.invalid !== undefined && job.abortReason === undefined) {
+      return { kind: "dead", reason: outcome.invalid, error };
+    }
+    try {
+      const verdict = verdictOn(job, error, outcome.instance, this.#options.host.random);
+      // The broker has let go of a job that was settled before it ran: there is nothing to give back or to repeat.
+      const over = job.settledFirst && (verdict.kind === "retry" || verdict.kind === "release");
+      return over ? { kind: "dead", reason: "failed", error } : verdict;
+    } catch (thrown) {
+      job.logger.error({ err: thrown }, "the retry policy of the task threw");
+      return { kind: "dead", reason: "failed", error };
+    }
+  }
+
+  #ending(job: RunningJob, verdict: Exclude<Verdict, { kind: "lost" }>): Ending {
+    const { codec, worker, host } = this.#options;
+    const lease = job.claimed;
+    if (verdict.kind === "release")
+      return { state: "scheduled", settlement: { lease, kind: "release", delay: verdict.delay } };
+    const entry = historyEntry(job.attempt, job.startedAt, host.clock.now(), worker, verdict.error);
+    const history = appendHistory(lease.history, entry, codec);
+    if (verdict.kind === "retry") {
+      return { state: "retrying", settlement: { lease, kind: "retry", delay: verdict.delay, history } };
+    }
+    const fields = { id: job.id, attempt: job.attempt, ttl: job.resultTtl };
+    const outcome = failedOutcome(fields, verdict.kind, verdict.error, readEntries(history, codec), codec);
+    if (verdict.kind === "cancelled") return { state: "cancelled", settlement: { lease, kind: "complete", outcome } };
+    return { state: "dead", settlement: { lease, kind: "dead", reason: verdict.reason, history, outcome } };
+  }
+
+  #tell(job: RunningJob, verdict: Exclude<Verdict, { kind: "lost" }>, duration: number): void {
+    const { events } = this.#options;
+    const event: EndEvent = { ...this.#event(job), duration };
+    switch (verdict.kind) {
+      case "retry":
+        this.counts.retried += 1;
+        return events.emit("job:retrying", { ...event, error: verdict.error, delay: verdict.delay });
+      case "release":
+        this.counts.released += 1;
+        return events.emit("job:released", { ...event, delay: verdict.delay });
+      case "cancelled":
+        this.counts.cancelled += 1;
+        return events.emit("job:cancelled", { ...event, error: verdict.error });
+      case "dead":
+        this.counts.dead += 1;
+        return events.emit("job:dead", { ...event, error: verdict.error, reason: verdict.reason });
+    }
+  }
+
+  /** The `failed` hook of a class task. */
+  #failed(job: RunningJob, { instance, error }: Extract<Invocation, { ok: false }>): MaybePromise<void> {
+    if (instance?.failed === undefined) return;
+    const report = (thrown: unknown): void => job.logger.error({ err: thrown }, "the failed() hook threw");
+    try {
+      const done = instance.failed(toError(error), ...job.args);
+      return done instanceof Promise ? done.catch(report) : done;
+    } catch (thrown) {
+      report(thrown);
+    }
+  }
+
+  #saved(job: RunningJob, outcome: SavedOutcome): void {
+    void this.#options.host.middleware.postSave(job, outcome);
+  }
+
+  /** A job that was settled before it ran has only its outcome left to store. */
+  #settleRun(job: RunningJob, settlement: Settlement, duration: number, settled: () => void): void {
+    if (!job.settledFirst) return this.#settle(job.claimed, settlement, settled, () => this.#lost(job, duration));
+    const outcome = "outcome" in settlement ? settlement.outcome : undefined;
+    this.#store(outcome).then(settled, (error: unknown) => {
+      job.logger.error({ err: error }, "the outcome of the job could not be stored");
+    });
+  }
+
+  async #store(outcome: OutcomeRecord | undefined): Promise<void> {
+    if (outcome !== undefined) await this.#options.route.backend?.store([outcome]);
+  }
+
+  #settle(claimed: ClaimedJob, settlement: Settlement, settled: () => void, lost?: () => void): void {
+    const { settler, leases, host } = this.#options;
+    settler.settle(settlement, (status, error) => {
+      leases.delete(claimed);
+      if (error !== undefined)
+        host.logger.error({ err: error, job: claimed.id }, "a job could not be settled; its lease will pass");
+      if (status === "settled") settled();
+      else lost?.();
+    });
+  }
+
+  #lost(job: RunningJob, duration = 0): void {
+    this.counts.lost += 1;
+    this.#options.leases.delete(job.claimed);
+    this.#options.events.emit("job:lost", { ...this.#event(job), duration });
+  }
+
+  #event(job: RunningJob): AttemptEvent {
+    const { id, task, queue, attempt } = job;
+    return { id, task, queue, attempt, worker: this.#options.worker };
+  }
+}

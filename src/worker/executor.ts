@@ -1,0 +1,168 @@
+import type { ClaimedJob } from "../contracts/index.js";
+import { formatDuration } from "../job/duration.js";
+import { LeaseLostError, ShutdownError, TimeoutError } from "../job/errors.js";
+import type { MiddlewareStack } from "../middleware/stack.js";
+import { isPromise } from "../settled.js";
+import type { Concluder } from "./concluder.js";
+import { Deadlines } from "./deadlines.js";
+import { type Invocation, invoke } from "./invoke.js";
+import type { LeaseKeeper } from "./lease-keeper.js";
+import type { RunningJob } from "./running-job.js";
+import { type TriageOptions, triage } from "./triage.js";
+
+/** Synchronous handlers may hold the event loop for this long, in ms, before timers and sockets get their turn. */
+const TURN = 10;
+
+export interface ExecutorOptions extends TriageOptions {
+  readonly concurrency: number;
+  readonly middleware: MiddlewareStack;
+  readonly concluder: Concluder;
+  readonly leases: LeaseKeeper;
+  /** Called when a slot is free again. */
+  readonly onFree: () => void;
+}
+
+/**
+ * Runs jobs in its slots, in the order they were claimed. A slot is taken until the handler ends, also where the attempt
+ * was concluded before (timeout, lost lease): a handler that ignores its signal must not let others pile up on top of it.
+ */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #deadlines: Deadlines<RunningJob>;
+  readonly #running = new Map<string, RunningJob>();
+  #waiting: ClaimedJob[] = [];
+  #slots = 0;
+  #pumping = false;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#deadlines = new Deadlines(options.host.clock, (job) => this.#expire(job));
+  }
+
+  /** Handlers that have not ended. */
+  get active(): number {
+    return this.#slots;
+  }
+
+  /** Jobs in hand: running, and claimed but not started. */
+  get held(): number {
+    return this.#slots + this.#waiting.length;
+  }
+
+  get jobs(): Iterable<RunningJob> {
+    return this.#running.values();
+  }
+
+  accept(claimed: readonly ClaimedJob[]): void {
+    for (const job of claimed) {
+      this.#options.leases.add(job);
+      this.#waiting.push(job);
+    }
+    void this.#pump();
+  }
+
+  /** Gives back what has not started, uncounted. */
+  releaseWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const claimed of waiting) this.#options.concluder.release(claimed);
+  }
+
+  /** Tells a job's handler to stop. */
+  abort(id: string, reason: Error): void {
+    this.#running.get(id)?.abort(reason);
+  }
+
+  /** The lease of a job passed to somebody else: nothing it does counts from now on. */
+  lose(id: string): void {
+    this.#waiting = this.#waiting.filter((claimed) => claimed.id !== id);
+    const job = this.#running.get(id);
+    if (job === undefined || job.concluded) return;
+    job.abort(new LeaseLostError());
+    this.#conclude(job, { ok: false, error: job.abortReason });
+  }
+
+  /** Aborts everything that runs, and gives it back uncounted without waiting for its handlers. */
+  abandon(): void {
+    for (const job of this.#running.values()) {
+      if (job.concluded) continue;
+      job.abort(new ShutdownError());
+      this.#conclude(job, { ok: false, error: job.abortReason });
+    }
+  }
+
+  close(): void {
+    this.#deadlines.close();
+  }
+
+  /** One loop starts all jobs, so a thousand synchronous handlers neither nest nor hold the event loop. */
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    let turn = performance.now();
+    for (let next = 0; ; ) {
+      const claimed = this.#slots < this.#options.concurrency ? this.#waiting[next] : undefined;
+      if (claimed === undefined) {
+        this.#waiting.splice(0, next);
+        break;
+      }
+      next += 1;
+      this.#start(claimed);
+      if (performance.now() - turn < TURN) continue;
+      this.#waiting.splice(0, next);
+      next = 0;
+      await new Promise((resolve) => setImmediate(resolve));
+      turn = performance.now();
+    }
+    this.#pumping = false;
+    this.#options.onFree();
+  }
+
+  #start(claimed: ClaimedJob): void {
+    const { concluder } = this.#options;
+    const found = triage(claimed, this.#options);
+    if (found.kind !== "run") return concluder.park(claimed, found);
+    const { job } = found;
+    this.#slots += 1;
+    this.#running.set(job.id, job);
+    job.startedAt = this.#options.host.clock.now();
+    if (job.timeout !== undefined) this.#deadlines.add(job, job.startedAt + job.timeout);
+    concluder.started(job);
+    if (job.delivery === "at-least-once") return this.#run(job);
+    concluder.settleFirst(job, (settled) => (settled ? this.#run(job) : this.#end(job)));
+  }
+
+  #run(job: RunningJob): void {
+    const outcome = invoke(job, this.#options.middleware);
+    if (isPromise(outcome)) void outcome.then((ended) => this.#ended(job, ended));
+    else this.#ended(job, outcome);
+  }
+
+  /** The handler is over. */
+  #ended(job: RunningJob, outcome: Invocation): void {
+    if (job.concluded) this.#options.concluder.late(job, outcome);
+    else this.#conclude(job, outcome);
+    this.#end(job);
+  }
+
+  #conclude(job: RunningJob, outcome: Invocation): void {
+    job.concluded = true;
+    this.#options.concluder.conclude(job, outcome);
+  }
+
+  #end(job: RunningJob): void {
+    if (job.timeout !== undefined) this.#deadlines.delete(job);
+    if (this.#running.get(job.id) === job) this.#running.delete(job.id);
+    this.#slots -= 1;
+    if (this.#pumping) return;
+    if (this.#waiting.length > 0) void this.#pump();
+    else this.#options.onFree();
+  }
+
+  #expire(job: RunningJob): void {
+    if (job.concluded) return;
+    const error = new TimeoutError(`the attempt did not end within ${formatDuration(job.timeout ?? 0)}`);
+    job.abort(error);
+    this.#conclude(job, { ok: false, error });
+  }
+}

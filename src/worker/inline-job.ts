@@ -1,0 +1,51 @@
+import type { Logger } from "../contracts/index.js";
+import { type CurrentJob, runningJob } from "../job/current.js";
+import type { Labels } from "../job/options.js";
+import { withFields } from "../logger.js";
+import type { Services } from "../runtime.js";
+import type { TaskDefinition } from "../task.js";
+
+const NO_LABELS: Labels = Object.freeze({});
+
+/** The current job of a task that is called directly: it runs once, here, and nobody else can see it. */
+export class InlineJob implements CurrentJob {
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+  readonly attempt = 1;
+  readonly attempts = 1;
+  readonly labels: Labels;
+  readonly enqueuedAt: Date;
+  readonly parentId: string | undefined;
+  readonly rootId: string;
+  readonly logger: Logger;
+  readonly #outer = runningJob();
+
+  constructor({ name, options }: TaskDefinition, services: Services) {
+    this.id = services.generateId();
+    this.task = name;
+    this.queue = options.queue ?? "default";
+    this.labels = options.labels ?? NO_LABELS;
+    this.enqueuedAt = new Date(services.clock.now());
+    this.parentId = this.#outer?.id;
+    this.rootId = this.#outer?.rootId ?? this.id;
+    this.logger = withFields(services.logger, { job: this.id, task: name });
+  }
+
+  /** The signal of the job whose handler made the call; one that never aborts where there is none. */
+  get signal(): AbortSignal {
+    return this.#outer?.signal ?? NEVER;
+  }
+
+  async progress(): Promise<void> {}
+
+  async log(line: string): Promise<void> {
+    this.logger.info({}, line);
+  }
+
+  async extend(): Promise<boolean> {
+    return this.#outer?.extend() ?? true;
+  }
+}
+
+const NEVER = new AbortController().signal;

@@ -1,0 +1,107 @@
+import { Batcher } from "../batch.js";
+import type { Clock, Consumer, OutcomeRecord, Settlement, SettleStatus } from "../contracts/index.js";
+import { TaskwrightError } from "../job/errors.js";
+import type { Route } from "../route.js";
+import { Pause } from "./pause.js";
+
+/** The most settlements of one call. */
+const SETTLE_BATCH = 500;
+
+/** An attempt to settle, and who wants to know. */
+export interface Settling {
+  readonly settlement: Settlement;
+  readonly done: (status: SettleStatus, error?: unknown) => void;
+}
+
+export interface SettlerOptions {
+  readonly consumer: Consumer;
+  readonly route: Route;
+  readonly clock: Clock;
+  readonly ack: "saved" | "executed";
+  /** How long to keep trying while the broker is away: once the leases have passed, it is too late. In ms. */
+  readonly patience: number;
+  readonly onError: (error: unknown, delay: number) => void;
+}
+
+/**
+ * Settles attempts in batches. Where the driver cannot store an outcome in the same step, it is stored first, so that a
+ * crash in between repeats the job instead of losing its result (`ack: "saved"`), or afterwards (`"executed"`).
+ */
+export class Settler {
+  readonly #options: SettlerOptions;
+  readonly #batcher: Batcher<Settling>;
+  #pending = 0;
+
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+    this.#batcher = new Batcher((items) => this.#flush(items), SETTLE_BATCH);
+  }
+
+  /** How many attempts are on their way. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  settle(settlement: Settlement, done: Settling["done"]): void {
+    this.#pending += 1;
+    this.#batcher.add({ settlement, done });
+  }
+
+  /** Resolves when all that was given has been settled, or given up. */
+  idle(): Promise<void> {
+    return this.#batcher.idle();
+  }
+
+  async #flush(items: Settling[]): Promise<void> {
+    const statuses = await this.#settleWithPatience(items.map((item) => item.settlement));
+    this.#pending -= items.length;
+    for (const [index, item] of items.entries()) {
+      if (Array.isArray(statuses)) item.done(statuses[index] ?? "lost");
+      else item.done("lost", statuses.error);
+    }
+  }
+
+  async #settleWithPatience(settlements: Settlement[]): Promise<SettleStatus[] | { error: unknown }> {
+    const { clock, patience, onError } = this.#options;
+    const pause = new Pause(clock);
+    for (const giveUp = clock.now() + patience; ; ) {
+      try {
+        return await this.#settle(settlements);
+      } catch (error) {
+        if (!isRetryable(error) || clock.now() >= giveUp) return { error };
+        onError(error, pause.next);
+        await pause.wait();
+      }
+    }
+  }
+
+  async #settle(settlements: Settlement[]): Promise<SettleStatus[]> {
+    const { consumer, route, ack } = this.#options;
+    if (route.atomicOutcomes) return consumer.settle(settlements);
+    const bare = settlements.map(withoutOutcome);
+    if (ack === "saved") await this.#store(settlements.flatMap(outcomeOf));
+    const statuses = await consumer.settle(bare);
+    if (ack === "executed") {
+      await this.#store(settlements.filter((_, index) => statuses[index] === "settled").flatMap(outcomeOf));
+    }
+    return statuses;
+  }
+
+  async #store(outcomes: OutcomeRecord[]): Promise<void> {
+    if (outcomes.length > 0) await this.#options.route.backend?.store(outcomes);
+  }
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof TaskwrightError && error.retryable;
+}
+
+function outcomeOf(settlement: Settlement): OutcomeRecord[] {
+  return "outcome" in settlement && settlement.outcome !== undefined ? [settlement.outcome] : [];
+}
+
+function withoutOutcome(settlement: Settlement): Settlement {
+  if (!("outcome" in settlement)) return settlement;
+  const { outcome: _, ...bare } = settlement;
+  return bare;
+}
