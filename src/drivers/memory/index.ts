@@ -64,7 +64,7 @@ export function memory(options: MemoryOptions = {}): Driver {
  * @throws ConfigError when the URL has another form
  */
 export function fromUrl(url: string): Driver {
-  const match = /^memory:(?:\/\/([^/?#]*)\/?)?(?:\?([^#]*))?$/.exec(url);
+  const match = /^memory:(?:\/\/([^/?#]*)\/?)?(?:\?([^#]*))?$/i.exec(url);
   if (!match) throw new ConfigError(`"${url}" is not a memory URL: write "memory:" or "memory://name"`);
   const [, name, query] = match;
   return memory({ ...parseQuery(query ?? ""), ...(name && { name: decodeURIComponent(name) }) });
