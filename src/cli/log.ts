@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { maskSecrets } from "../config/mask.js";
+import { maskField, maskSecrets } from "../config/mask.js";
 import type { Settings } from "../config/resolve.js";
 import type { Logger } from "../contracts/index.js";
 import { plain } from "./table.js";
@@ -40,7 +40,7 @@ export function createLogger(options: LogOptions): LineLogger {
   const log = (level: Level) => (fields: object, message: string) => {
     if (LEVELS.indexOf(level) < least) return;
     if (lines.length === 0) setImmediate(flush);
-    lines.push(`${maskSecrets(format(level, fields, message, options))}\n`);
+    lines.push(`${format(level, fields, message, options)}\n`);
   };
   return {
     debug: log("debug"),
@@ -53,11 +53,16 @@ export function createLogger(options: LogOptions): LineLogger {
 }
 
 function jsonLine(level: Level, fields: object, message: string): string {
-  return JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }, (_key, value: unknown) => {
-    if (value instanceof Error)
-      return { name: value.name, message: value.message, stack: value.stack, cause: value.cause };
-    return typeof value === "bigint" ? String(value) : value;
-  });
+  return JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }, jsonField);
+}
+
+/** Masks each text by itself: masking the finished line could remove a quote that the JSON needs. */
+function jsonField(name: string, value: unknown): unknown {
+  if (typeof value === "string") return maskField(name, value);
+  if (typeof value === "bigint") return value.toString();
+  if (value instanceof Error)
+    return { name: value.name, message: value.message, stack: value.stack, cause: value.cause };
+  return value;
 }
 
 const LABELS: Readonly<Record<Level, string>> = { debug: "DEBUG", info: "INFO ", warn: "WARN ", error: "ERROR" };
@@ -69,7 +74,7 @@ function prettyLine(level: Level, fields: object, message: string, { style, stac
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${style.dim(`${name}=`)}${showValue(value)}`);
   const stack = stacks ? stackOf(fields) : "";
-  return `${style.dim(time)} ${paint(LABELS[level])} ${plain(message)}${pairs.join("")}${stack}`;
+  return maskSecrets(`${style.dim(time)} ${paint(LABELS[level])} ${plain(message)}${pairs.join("")}${stack}`);
 }
 
 function showValue(value: unknown): string {

@@ -12,9 +12,9 @@ export function addSettingFlags(command: Command, groups: readonly SettingGroup[
   }
 }
 
-/** The flags that were given, as text by flag, for `resolveSettings`. */
+/** The flags that were given to a command or to those above it, as text by flag, for `resolveSettings`. */
 export function collectSettingFlags(command: Command): Record<string, string> {
-  const flags: Record<string, string> = {};
+  const flags = command.parent === null ? {} : collectSettingFlags(command.parent);
   for (const option of command.options) {
     const value: unknown = command.getOptionValue(option.attributeName());
     const known = SETTINGS.some((setting) => setting.flag === option.long);

@@ -12,6 +12,7 @@ const QUOTED = new RegExp(
   `((?:^|[^\\w.-])${SECRET_NAME}["']?\\s*:\\s*)("(?:\\\\.|[^"\\\\])*"|'(?:\\\\.|[^'\\\\])*')`,
   "gi",
 );
+const SECRET_FIELD = new RegExp(`^${SECRET_NAME}$`, "i");
 const AUTHORIZATION = /\b((?:bearer|basic)\s+)[\w.~+/=-]{6,}/gi;
 /** `scheme://user:password@`: up to the last `@` of the word, because people forget to escape the one in a password. */
 const USER_INFO = /\b([a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):(?:(?!\w:\/\/)\S)*@/gi;
@@ -40,6 +41,11 @@ export function maskSecrets(text: string): string {
     .replace(TOKEN_AS_USER, `$1${MASK}@`)
     .replace(QUOTED, `$1"${MASK}"`)
     .replace(AUTHORIZATION, `$1${MASK}`);
+}
+
+/** The value of a named field: hidden altogether where the name says that it is secret, else masked like any text. */
+export function maskField(name: string, value: string): string {
+  return SECRET_FIELD.test(name) ? MASK : maskSecrets(value);
 }
 
 /** Before the user info: an `@` in a parameter would otherwise be taken for the end of a password. */

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { maskUrl } from "../../config/mask.js";
-import type { Driver } from "../../contracts/index.js";
+import { placeOf } from "../checks.js";
 import { logEvents } from "../event-log.js";
 import { CliError } from "../failure.js";
 import { examples } from "../help.js";
@@ -91,8 +90,4 @@ function describe({ app, files, settings }: Session): Record<string, string | nu
     node: process.versions.node,
     pid: process.pid,
   };
-}
-
-function placeOf(place: string | Driver): string {
-  return typeof place === "string" ? maskUrl(place) : `${place.name}:${place.location}`;
 }
