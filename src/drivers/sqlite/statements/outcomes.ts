@@ -1,0 +1,76 @@
+import type { OutcomeRecord, TerminalState } from "../../../contracts/backend.js";
+import { bytes, encodeId, id, integer, optionalInteger, text } from "../cells.js";
+import type { Client, Row } from "../clients/client.js";
+
+export interface Outcomes {
+  /** Keeps an outcome as number `n`, unless there is a live one of a later attempt. */
+  store(outcome: OutcomeRecord, n: number, now: number): void;
+  find(id: string, now: number): OutcomeRecord | undefined;
+  /** What was stored after number `n`, oldest first. */
+  after(n: number): OutcomeRecord[];
+  /** Answers whether there was a live one. */
+  delete(id: string, now: number): boolean;
+  /** Deletes up to `max` expired ones and answers how many. */
+  sweep(now: number, max: number): number;
+}
+
+export const OUTCOMES_AFTER_SQL =
+  "SELECT id, state, attempt, ttl, body FROM taskwright_outcomes WHERE n > ? ORDER BY n";
+
+/**
+ * Purpose: how jobs ended.
+ * Callers: settle and cancel, in the transaction that ends the job; the backend; the notifier (`after`, or `find` where
+ *   few wait), once a change.
+ * Cost: three insertions an outcome, of which two are at the right edge; `after` walks along the primary key.
+ */
+export function outcomes(client: Client): Outcomes {
+  const store = client.prepare(
+    `INSERT INTO taskwright_outcomes (n, id, state, attempt, ttl, expires, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+     ON CONFLICT (id) DO UPDATE SET n = excluded.n, state = excluded.state, attempt = excluded.attempt,
+       ttl = excluded.ttl, expires = excluded.expires, body = excluded.body
+     WHERE excluded.attempt >= attempt OR expires <= ?8`,
+  );
+  const find = client.prepare(
+    `SELECT id, state, attempt, ttl, body FROM taskwright_outcomes
+     WHERE id = ? AND (expires IS NULL OR expires > ?)`,
+  );
+  const after = client.prepare(OUTCOMES_AFTER_SQL);
+  const remove = client.prepare(
+    "DELETE FROM taskwright_outcomes WHERE id = ?1 RETURNING expires IS NULL OR expires > ?2 AS live",
+  );
+  const sweep = client.prepare(
+    `DELETE FROM taskwright_outcomes WHERE n IN (
+       SELECT n FROM taskwright_outcomes WHERE expires <= ? ORDER BY expires LIMIT ?)`,
+  );
+  return {
+    store({ id, state, attempt, ttl, body }, n, now) {
+      const expires = ttl === undefined ? null : now + ttl;
+      store.run([n, encodeId(id), state, attempt, ttl ?? null, expires, body, now]);
+    },
+    find(id, now) {
+      const [row] = find.all([encodeId(id), now]);
+      return row && toOutcome(row);
+    },
+    after: (n) => after.all([n]).map(toOutcome),
+    delete(id, now) {
+      const [row] = remove.all([encodeId(id), now]);
+      return row !== undefined && integer(row, "live") === 1;
+    },
+    sweep: (now, max) => sweep.run([now, max]),
+  };
+}
+
+const STATES: ReadonlySet<string> = new Set<TerminalState>(["completed", "dead", "cancelled"]);
+
+function toOutcome(row: Row): OutcomeRecord {
+  const state = text(row, "state");
+  if (!STATES.has(state)) throw new TypeError(`the database holds an outcome of unknown state ${state}`);
+  const ttl = optionalInteger(row, "ttl");
+  return {
+    id: id(row),
+    state: state as TerminalState,
+    attempt: integer(row, "attempt"),
+    body: bytes(row, "body"),
+    ...(ttl !== undefined && { ttl }),
+  };
+}
