@@ -61,7 +61,7 @@ function identify(error: Error): { name: string; type: string } {
   const name = text(read(error, "name")) || "Error";
   const errorClass = read(error, "constructor");
   const className = typeof errorClass === "function" ? errorClass.name : "";
-  if (isOwnError(error)) return { name, type: OWN_ERROR };
+  if (isOwnError(error, className)) return { name, type: OWN_ERROR };
   if (className === "") return { name, type: name };
   const inherited = !Object.hasOwn(error, "name") && builtInName(name) !== undefined;
   return { name: inherited && className !== "DOMException" ? className : name, type: className };

@@ -75,8 +75,10 @@ function restore(data: ErrorData, errors: ErrorRegistry): Error {
 function restoreRegistered(data: ErrorData, errors: ErrorRegistry): Error | undefined {
   const registered = errors.find(data.type ?? data.name);
   if (registered === undefined) return undefined;
+  if (registered.revive === undefined) return instanceOf(registered.prototype, data, errors);
   try {
-    return registered.revive?.(data) ?? instanceOf(registered.prototype, data, errors);
+    const revived: unknown = registered.revive(data);
+    return revived instanceof Error ? revived : undefined;
   } catch {
     // The task's error matters more than one in reviving it.
     return undefined;
@@ -94,9 +96,8 @@ function restoreKnown(data: ErrorData, errors: ErrorRegistry): Error | undefined
 }
 
 function restoreRemote(data: ErrorData, errors: ErrorRegistry): RemoteError {
-  const properties = data.code === undefined ? { ...data.data } : { ...data.data, code: data.code };
   const cause = restoreCause(data, errors);
-  return new RemoteError(data.name, data.message, properties, cause === undefined ? {} : { cause });
+  return new RemoteError(data.name, data.message, ownProperties(data), cause === undefined ? {} : { cause });
 }
 
 /** Made by `Error`, so that it is a real one to `console` and debuggers, and then given its class. */
@@ -104,14 +105,15 @@ function instanceOf(prototype: object, data: ErrorData, errors: ErrorRegistry): 
   const error: Error = Object.setPrototypeOf(new Error(data.message), prototype);
   const cause = restoreCause(data, errors);
   if (cause !== undefined) define(error, "cause", cause);
-  if (error.name !== data.name && data.type !== undefined) define(error, "name", data.name);
-  const properties = data.code === undefined ? { ...data.data } : { ...data.data, code: data.code };
-  for (const [key, value] of Object.entries(properties)) define(error, key, value, !isHidden(key));
+  if (error.name !== data.name) define(error, "name", data.name);
+  for (const [key, value] of Object.entries(ownProperties(data))) {
+    define(error, key, value, !(key === "errors" && error instanceof AggregateError));
+  }
   return error;
 }
 
-function isHidden(key: string): boolean {
-  return key === "errors";
+function ownProperties({ data, code }: ErrorData): Record<string, unknown> {
+  return code === undefined ? { ...data } : { ...data, code };
 }
 
 /** What was thrown without being an error is again just that as a cause. */
@@ -121,8 +123,9 @@ function restoreCause({ cause }: ErrorData, errors: ErrorRegistry): unknown {
   return restore(cause, errors);
 }
 
+/** Without effect on an error that `revive` has frozen. */
 function define(error: Error, key: string, value: unknown, enumerable = false): void {
-  Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
+  Reflect.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
 }
 
 const MAX_CAUSES = 16;

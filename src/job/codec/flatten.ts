@@ -2,7 +2,7 @@ import { types as is } from "node:util";
 import { MAX_DEPTH } from "./codec.js";
 import { describeError } from "./error-data.js";
 import { NotSendable, type Step } from "./path.js";
-import { isReservedKey, type Tagged, tagged } from "./tags.js";
+import { isReservedKey, type Tagged, tagged, writeBigInt } from "./tags.js";
 import type { TypeRegistry } from "./types.js";
 
 /** What a format has of its own. Binary: dates, bytes, `undefined`, non-finite numbers. Text: strings of any code units. */
@@ -71,7 +71,7 @@ export class Flattener {
       case "string":
         return this.#text || survivesUtf8(value) ? value : tagged("string", codeUnits(value));
       case "bigint":
-        return tagged("bigint", value.toString());
+        return tagged("bigint", writeBigInt(value));
       case "undefined":
         return this.#text ? tagged("undefined", null) : undefined;
       case "function":

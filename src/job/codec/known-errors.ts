@@ -20,14 +20,14 @@ const OWN_ERRORS: Readonly<Record<Exclude<own.ErrorCode, "remote" | "validation"
   unreadable: own.UnreadableError,
   unsupported: own.UnsupportedError,
 };
-const OWN_CLASSES: ReadonlySet<unknown> = new Set([...Object.values(OWN_ERRORS), own.ValidationError, own.RemoteError]);
+const OWN_CLASSES = [...Object.values(OWN_ERRORS), own.ValidationError, own.RemoteError];
 
 /** The standard errors, which any JavaScript side has. */
 const BUILT_IN = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError };
 
-/** Is it one of taskwright's own errors, and not of a subclass? */
-export function isOwnError(error: Error): boolean {
-  return OWN_CLASSES.has(error.constructor);
+/** Is it one of taskwright's own errors, maybe of another copy of the package, and not of a subclass? */
+export function isOwnError(error: Error, className: string): boolean {
+  return OWN_CLASSES.some((OwnError) => OwnError.name === className && error instanceof OwnError);
 }
 
 /** The name, where a standard error has it. */

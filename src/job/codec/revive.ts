@@ -1,6 +1,6 @@
 import { MAX_DEPTH } from "./codec.js";
 import { decodeError, type ErrorRegistry } from "./errors.js";
-import { BINARY_TYPES, TAG, VALUE } from "./tags.js";
+import { BINARY_TYPES, readBigInt, TAG, VALUE } from "./tags.js";
 import type { TypeRegistry } from "./types.js";
 
 /** The opposite of `Flattener`: makes what is tagged into what it was, in place. Throws for what no flattener wrote. */
@@ -55,9 +55,9 @@ function builtIn(name: string): Restore | undefined {
 
 const BUILT_IN: Readonly<Record<string, Restore>> = {
   undefined: () => undefined,
-  number: (value) => oneOf(value, SPECIAL_NUMBERS),
-  bigint: (value) => BigInt(matching(value, /^-?\d+$/)),
-  string: (value) => list(value).reduce<string>((text, unit) => text + String.fromCharCode(codeUnit(unit)), ""),
+  number: (value) => known(SPECIAL_NUMBERS.get(value)),
+  bigint: (value) => known(readBigInt(matching(value, /^/))),
+  string: (value) => list(value).map(codeUnit).join(""),
   Date: (value) =>
     value === null ? new Date(Number.NaN) : validDate(matching(value, /^[+-]?\d{4,6}-\d\d-\d\dT[\d:.]+Z$/)),
   URL: (value) => new URL(matching(value, /:/)),
@@ -78,10 +78,9 @@ const SPECIAL_NUMBERS: ReadonlyMap<unknown, number> = new Map([
   ["-Infinity", Number.NEGATIVE_INFINITY],
 ]);
 
-function oneOf<T>(value: unknown, known: ReadonlyMap<unknown, T>): T {
-  const found = known.get(value);
-  if (found === undefined) throw malformed();
-  return found;
+function known<T>(value: T | undefined): T {
+  if (value === undefined) throw malformed();
+  return value;
 }
 
 function matching(value: unknown, pattern: RegExp): string {
@@ -101,9 +100,9 @@ function entries(value: unknown): [unknown, unknown][] {
   });
 }
 
-function codeUnit(value: unknown): number {
+function codeUnit(value: unknown): string {
   if (typeof value !== "number") throw malformed();
-  return value;
+  return String.fromCharCode(value);
 }
 
 function validDate(text: string): Date {
