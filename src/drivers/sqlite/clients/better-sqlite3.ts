@@ -41,11 +41,13 @@ export class BetterSqlite3Client implements Client {
   }
 
   prepare(sql: string): Statement {
-    const statement = this.#database.prepare(sql) as unknown as ArrayStatement;
+    const { text, order } = withoutNumbers(sql);
+    const statement = this.#database.prepare(text) as unknown as ArrayStatement;
+    const bind = (given: readonly Parameter[]) => (order === undefined ? given : reorder(given, order));
     return {
       // One array: libsql would flatten spread parameters first, at 0.3 microseconds a call.
-      run: (parameters) => Number(statement.run(parameters).changes),
-      all: (parameters) => statement.all(parameters),
+      run: (parameters) => Number(statement.run(bind(parameters)).changes),
+      all: (parameters) => statement.all(bind(parameters)),
     };
   }
 
@@ -57,4 +59,21 @@ export class BetterSqlite3Client implements Client {
   close(): void {
     this.#database.close();
   }
+}
+
+/**
+ * better-sqlite3 takes `?1` for a parameter with a name, which an array cannot give. So numbers are taken off, and where
+ * they did not count from one up, `order` says which parameter goes where.
+ */
+function withoutNumbers(sql: string): { readonly text: string; readonly order: readonly number[] | undefined } {
+  const order: number[] = [];
+  const text = sql.replace(/\?(\d+)/g, (_, number: string) => {
+    order.push(Number(number) - 1);
+    return "?";
+  });
+  return { text, order: order.every((number, index) => number === index) ? undefined : order };
+}
+
+function reorder(given: readonly Parameter[], order: readonly number[]): Parameter[] {
+  return order.map((index) => given[index] ?? null);
 }
