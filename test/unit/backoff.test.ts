@@ -23,6 +23,11 @@ describe("backoffDelay", () => {
     expect(delays({ type: "exponential", delay: "1s", factor: 3, max: "5s" }, 4)).toEqual([1000, 3000, 5000, 5000]);
   });
 
+  it("stays at nothing when it starts at nothing, and within a hundred years when it has no max", () => {
+    expect(backoffDelay({ type: "exponential", delay: 0 }, 5000, undefined, middle)).toBe(0);
+    expect(backoffDelay({ type: "exponential", delay: 1 }, 5000, undefined, middle)).toBe(100 * 365 * 86_400_000);
+  });
+
   it("spreads by the jitter fraction in both directions, after max, and never above max", () => {
     const backoff: Backoff = { type: "fixed", delay: 1000, jitter: 0.2 };
     expect(backoffDelay(backoff, 1, undefined, () => 0)).toBe(800);

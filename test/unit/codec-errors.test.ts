@@ -102,6 +102,15 @@ describe.each(CODECS)("errors over %s", (name) => {
     expect(send(new PaymentError("x"), failing)).toBeInstanceOf(own.RemoteError);
   });
 
+  it("come back from a revive that freezes, and as a RemoteError from one that answers no error", () => {
+    const freezing = new ErrorRegistry();
+    freezing.register(PaymentError, () => Object.freeze(new PaymentError("frozen")));
+    expect(send(new PaymentError("x"), freezing)).toMatchObject({ reason: "frozen" });
+    const wrong = new ErrorRegistry();
+    wrong.register(PaymentError, () => ({}) as PaymentError);
+    expect(send(new PaymentError("x"), wrong)).toBeInstanceOf(own.RemoteError);
+  });
+
   it("come back as a registered class whatever its instances call themselves", () => {
     const errors = new ErrorRegistry();
     class Custom extends Error {
@@ -215,6 +224,24 @@ describe.each(CODECS)("errors over %s", (name) => {
     let depth = 0;
     for (let at: unknown = send(error); at instanceof Error; at = at.cause) depth++;
     expect(depth).toBe(9);
+  });
+
+  it("are sent however deep they hold other errors, the deepest by name and message", () => {
+    let error: Error = Object.assign(new RangeError("innermost"), { lost: 1 });
+    for (let count = 0; count < 400; count++) error = Object.assign(new Error(String(count)), { inner: error });
+    let depth = 0;
+    let at: unknown = send(error);
+    for (; at instanceof Error && "inner" in at; at = at.inner) depth++;
+    expect(depth).toBe(9);
+    expect(at).toMatchObject({ message: "390" });
+  });
+
+  it("keep a property named __proto__ from becoming a prototype", () => {
+    const error = new Error("x");
+    Object.defineProperty(error, "__proto__", { value: { polluted: 1 }, enumerable: true });
+    const { data } = encodeError(Object.assign(error, { status: 1 }));
+    expect(data).toEqual({ status: 1 });
+    expect(Object.getPrototypeOf(data)).toBe(Object.prototype);
   });
 
   it("end soon where many contain each other", () => {

@@ -51,10 +51,24 @@ describe.each(CODECS)("hostile bytes in %s", (name) => {
     );
   });
 
+  it("are unreadable one level deeper than anything is written", () => {
+    const start = name === "json" ? "5b" : "91";
+    const end = name === "json" ? "5d" : "";
+    const depth = (levels: number) =>
+      bytesOf(start.repeat(levels) + (name === "json" ? "31" : "01") + end.repeat(levels));
+    expect(tryRead(name, depth(500))).toBeInstanceOf(Array);
+    expect(tryRead(name, depth(501))).toMatchObject({
+      message: expect.stringContaining("nested more than 500 levels deep"),
+    });
+  });
+
   it("are unreadable when something follows", () => {
     fc.assert(
       fc.property(bodies, bodies, (body, more) => {
-        expect(tryRead(name, Buffer.concat([body, more]))).toBeInstanceOf(UnreadableError);
+        const error = tryRead(name, Buffer.concat([body, more]));
+        expect(error).toBeInstanceOf(UnreadableError);
+        if (name === "msgpack")
+          expect(error).toMatchObject({ message: expect.stringMatching(/\d+ bytes follow its end/) });
       }),
     );
   });

@@ -25,7 +25,7 @@ function isBranded(value: unknown): value is Branded {
 
 function registry(): TypeRegistry {
   const types = new TypeRegistry();
-  types.register<Money>({
+  types.register({
     name: "Money",
     match: Money,
     encode: ({ cents, currency }) => [cents, currency],

@@ -177,7 +177,7 @@ export class Flattener {
     if (this.#omitErrors) return null;
     const known = this.#errors.length >= MAX_ERRORS || this.#errors.includes(error);
     this.#errors.push(error);
-    const data = describeError(error, (property) => !known && isSendable(property, this.#types));
+    const data = describeError(error, (property) => isSendable(property, this.#types));
     const flat = tagged(
       "Error",
       this.#properties(known ? { name: data.name, message: data.message } : data, depth + 1),

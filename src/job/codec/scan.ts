@@ -71,9 +71,9 @@ class Scanner {
     return token === 0xdf ? this.#unsigned(4) * 2 : undefined;
   }
 
+  /** A count beyond the end costs nothing: the first value that is missing throws. */
   #members(count: number, depth: number): void {
     if (depth >= MAX_DEPTH) throw new Error(`it is nested more than ${MAX_DEPTH} levels deep`);
-    if (count > this.#bytes.length - this.position) throw truncated();
     for (let index = 0; index < count; index++) this.value(depth + 1);
   }
 
