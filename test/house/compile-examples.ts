@@ -1,25 +1,12 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import type { Block } from "./example-blocks.js";
 import { ROOT } from "./sources.js";
+import { STAGE } from "./stage.js";
 
-/**
- * What examples may use without showing where it comes from, so that each can be about one thing. A name that an example
- * does not import is imported for it from the public API or the file it stands in, and these are declared for it.
- */
-const STAGE: Readonly<Record<string, string>> = {
-  add: "declare const add: import('taskwright').Task<[a: number, b: number], number>;",
-  app: "declare const app: import('taskwright').Taskwright;",
-  id: "declare const id: string;",
-  job: "declare const job: import('taskwright').Job<number>;",
-  signal: "declare const signal: AbortSignal;",
-  worker: "declare const worker: import('taskwright').Worker;",
-};
+const API = "src/index.ts";
 
-/** Packages that examples name but that are not installed here; their values have no types. */
-const FOREIGN = ["pino"];
-
+/** A virtual file that gives every example its stage. */
 const STAGE_FILE = join(ROOT, ".examples", "stage.d.ts");
 
 interface Virtual {
@@ -33,12 +20,12 @@ interface Virtual {
 /** Type-checks all blocks in one program, and answers the complaints as `origin: message`. */
 export function compileBlocks(blocks: readonly Block[]): string[] {
   const options = compilerOptions();
-  const exported = publicNames(options);
+  const library = ts.createProgram([API, ...blocks.flatMap(({ source }) => source ?? [])].map(absolute), options);
   const groups = [...new Set(blocks.map((block) => block.group))];
-  const virtuals = blocks.map((block, index) => stage(block, groups.indexOf(block.group), index, exported));
+  const virtuals = blocks.map((block, index) => wrap(block, groups.indexOf(block.group), index, library));
   const files = new Map(virtuals.map((virtual) => [virtual.file, virtual.code]));
-  files.set(STAGE_FILE, FOREIGN.map((name) => `declare module "${name}";`).join("\n"));
-  const program = ts.createProgram([...files.keys()], options, overlay(options, files));
+  files.set(STAGE_FILE, STAGE);
+  const program = ts.createProgram([...files.keys()], options, overlay(options, files), library);
   return virtuals.flatMap((virtual) => complaints(program, virtual));
 }
 
@@ -48,45 +35,51 @@ function compilerOptions(): ts.CompilerOptions {
   return { ...parsed.options, noUnusedLocals: false, noUnusedParameters: false, noEmit: true };
 }
 
-/** The names that `import { ... } from "taskwright"` offers. */
-function publicNames(options: ts.CompilerOptions): ReadonlySet<string> {
-  const entry = join(ROOT, "src", "index.ts");
-  const program = ts.createProgram([entry], options);
-  const source = program.getSourceFile(entry);
-  const symbol = source && program.getTypeChecker().getSymbolAtLocation(source);
-  if (!symbol) throw new Error("src/index.ts is missing or exports nothing");
-  return new Set(
-    program
-      .getTypeChecker()
-      .getExportsOfModule(symbol)
-      .map((one) => one.name),
-  );
+function absolute(path: string): string {
+  return join(ROOT, path);
 }
 
-function stage(block: Block, group: number, index: number, exported: ReadonlySet<string>): Virtual {
+/** Imports for a block what it uses and does not declare: what its own file exports, else the public API. */
+function wrap(block: Block, group: number, index: number, library: ts.Program): Virtual {
   const file = join(ROOT, ".examples", String(group), block.name ?? `block-${index}.ts`);
+  const source = block.source ?? API;
   const { used, declared } = names(block.code);
   const missing = [...used].filter((name) => !declared.has(name));
-  const ofFile = block.source === undefined ? new Set<string>() : exportsOf(block.source);
-  const here = missing.filter((name) => ofFile.has(name));
-  const fromApi = missing.filter((name) => exported.has(name) && !ofFile.has(name) && !(name in STAGE));
-  const source = `../../${block.source ?? "src/index.ts"}`.replace(/\.ts$/, ".js");
+  const own = exportsOf(source, library);
+  const api = exportsOf(API, library);
+  const fromApi = missing.filter((name) => api.has(name) && !own.has(name));
   const head = [
-    `import { ${fromApi.join(", ")} } from "taskwright";`,
-    `import { ${here.join(", ")} } from "${source}";`,
-    ...missing.filter((name) => !ofFile.has(name)).flatMap((name) => STAGE[name] ?? []),
+    importLine(missing, own, `../../${source.replace(/\.ts$/, ".js")}`),
+    importLine(fromApi, api, "taskwright"),
   ];
   return { block, file, code: [...head, block.code].join("\n"), shift: head.length };
 }
 
-/** The names that a source file exports where it declares them. */
-function exportsOf(path: string): Set<string> {
-  const text = readFileSync(join(ROOT, path), "utf8");
-  const exported = /^export (?:declare |abstract |async )*(?:function\*?|class|const|interface|type|enum) (\w+)/gm;
-  return new Set([...text.matchAll(exported)].flatMap((match) => match[1] ?? []));
+function importLine(wanted: readonly string[], exported: ReadonlyMap<string, string>, from: string): string {
+  return `import { ${wanted.flatMap((name) => exported.get(name) ?? []).join(", ")} } from "${from}";`;
 }
 
-/** The identifiers of an example that refer to something, and those it declares or imports at its top. */
+/** The names that a file exports, each as one imports it: `type X` where it is only a type. */
+function exportsOf(path: string, library: ts.Program): ReadonlyMap<string, string> {
+  const checker = library.getTypeChecker();
+  const file = library.getSourceFile(absolute(path));
+  const symbol = file && checker.getSymbolAtLocation(file);
+  if (!symbol) throw new Error(`${path} is missing or exports nothing`);
+  return new Map(checker.getExportsOfModule(symbol).map((one) => [one.name, importedAs(one, checker)]));
+}
+
+function importedAs(symbol: ts.Symbol, checker: ts.TypeChecker): string {
+  const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0;
+  const target = isAlias ? checker.getAliasedSymbol(symbol) : symbol;
+  const isErased = symbol.declarations?.some((one) => ts.isExportSpecifier(one) && isTypeExport(one)) ?? false;
+  return isErased || (target.flags & ts.SymbolFlags.Value) === 0 ? `type ${symbol.name}` : symbol.name;
+}
+
+function isTypeExport(specifier: ts.ExportSpecifier): boolean {
+  return specifier.isTypeOnly || specifier.parent.parent.isTypeOnly;
+}
+
+/** The identifiers of an example that refer to something, and those it declares or imports. */
 function names(code: string): { used: Set<string>; declared: Set<string> } {
   const used = new Set<string>();
   const declared = new Set<string>();
