@@ -31,7 +31,8 @@ export class LeaseKeeper {
         if (!this.#closed) this.start();
       });
     };
-    this.#cancel = this.#options.clock.schedule(beat, this.#options.heartbeat);
+    // This timer keeps the process alive: a worker that waits for work is not done.
+    this.#cancel = this.#options.clock.schedule(beat, this.#options.heartbeat, true);
   }
 
   add(lease: Lease): void {

@@ -20,6 +20,8 @@ export interface SettlerOptions {
   readonly ack: "saved" | "executed";
   /** How long to keep trying while the broker is away: once the leases have passed, it is too late. In ms. */
   readonly patience: number;
+  /** Called when a batch has been settled, or given up. */
+  readonly onSettled: () => void;
   readonly onError: (error: unknown, delay: number) => void;
 }
 
@@ -59,6 +61,7 @@ export class Settler {
       if (Array.isArray(statuses)) item.done(statuses[index] ?? "lost");
       else item.done("lost", statuses.error);
     }
+    this.#options.onSettled();
   }
 
   async #settleWithPatience(settlements: Settlement[]): Promise<SettleStatus[] | { error: unknown }> {

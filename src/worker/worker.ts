@@ -155,7 +155,15 @@ export class Worker implements AsyncDisposable {
       onCancel: (id) => this.#cancel([id]),
       onError,
     });
-    const settler = new Settler({ consumer, route, clock, ack: settings.ack, patience: settings.lease, onError });
+    const settler = new Settler({
+      consumer,
+      route,
+      clock,
+      ack: settings.ack,
+      patience: settings.lease,
+      onSettled: () => this.#freed(),
+      onError,
+    });
     const host: JobHost = {
       ...runtime,
       report: async (job, told) => reporter?.report(job, told),
