@@ -1,7 +1,11 @@
-import type { Place, Skip } from "taskwright/conformance";
+import { join } from "node:path";
+import type { OpenTransaction, Place, Skip } from "taskwright/conformance";
 import { memory } from "taskwright/drivers/memory";
+import { sqlite } from "taskwright/drivers/sqlite";
 import { FakeClock } from "taskwright/testing";
 import type { Capabilities, Driver } from "../../src/contracts/index.js";
+import { CLIENTS, openDatabase } from "../drivers/sqlite/support.js";
+import { temporaryFolder } from "./temporary.js";
 
 /** In ms. Cases measure in it; with a fake clock a smaller one only means that drivers that poll fire fewer timers. */
 const UNIT = 100;
@@ -20,6 +24,10 @@ export const DRIVERS: Readonly<Record<string, TestedDriver>> = {
   memory: {
     capabilities: memory().capabilities,
     open: async () => placeWithFakeClock(memory()),
+  },
+  sqlite: {
+    capabilities: sqlite().capabilities,
+    open: openSqlitePlace,
   },
 };
 
@@ -43,4 +51,26 @@ export function selectedDrivers(selection = process.env.DRIVERS): [name: string,
 function placeWithFakeClock(driver: Driver, rest: Pick<Place, "begin" | "remove"> = {}): Place {
   const clock = new FakeClock();
   return { driver, clock, advance: (ms) => clock.advance(ms), unit: UNIT, ...rest };
+}
+
+/** A file with the client that comes first here. `synchronous` does not matter to what a driver does, but to how fast it is. */
+async function openSqlitePlace(): Promise<Place> {
+  const folder = await temporaryFolder();
+  const path = join(folder.path, "jobs.db");
+  return placeWithFakeClock(sqlite({ path, synchronous: "NORMAL" }), {
+    begin: async () => beginOnSqlite(path),
+    remove: () => folder.remove(),
+  });
+}
+
+function beginOnSqlite(path: string): OpenTransaction {
+  const [client] = CLIENTS;
+  if (!client) throw new Error("no SQLite client can be loaded here");
+  const database = openDatabase(client, path);
+  database.exec("BEGIN IMMEDIATE");
+  const end = async (statement: string) => {
+    database.exec(statement);
+    database.close();
+  };
+  return { handle: database, commit: () => end("COMMIT"), rollback: () => end("ROLLBACK") };
 }
