@@ -13,7 +13,7 @@ export class SqliteBackend implements ResultBackend {
     if (outcomes.length === 0) return;
     await store.write("durable", () => {
       const first = statements.sequences.take("outcome", outcomes.length);
-      for (const [index, outcome] of outcomes.entries()) statements.outcomes.store(outcome, first + index, store.now());
+      statements.outcomes.store(outcomes, first, store.now());
     });
     watcher.touch();
   }

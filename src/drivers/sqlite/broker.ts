@@ -83,7 +83,7 @@ export class SqliteBroker implements Broker {
         return "requested";
       }
       places.delete(place);
-      if (outcome) outcomes.store(outcome, sequences.take("outcome", 1), now);
+      if (outcome) outcomes.store([outcome], sequences.take("outcome", 1), now);
       return "cancelled";
     });
   }

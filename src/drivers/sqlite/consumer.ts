@@ -9,7 +9,8 @@ import type {
   SettleStatus,
 } from "../../contracts/broker.js";
 import type { Shared } from "./broker.js";
-import { heldLeases, settleAll } from "./settle.js";
+import { fromToken } from "./lease-token.js";
+import { leaseStatuses, settleAll } from "./settle.js";
 import type { Look } from "./statements/claiming.js";
 
 /** `setTimeout` holds no longer than this, 24.8 days; a claim that wakes early looks again. */
@@ -108,13 +109,11 @@ export class SqliteConsumer implements Consumer {
   async extend(leases: readonly Lease[]): Promise<LeaseStatus[]> {
     const { store, statements } = this.#shared;
     return store.write("volatile", () => {
-      const held = heldLeases(statements, leases);
-      const seqs = held.flatMap((lease) => (lease ? [lease.seq] : []));
+      const statuses = leaseStatuses(statements, leases);
+      const held = leases.filter((_, position) => statuses[position] !== "lost");
+      const seqs = held.map(({ token }) => fromToken(token).seq);
       if (seqs.length > 0) statements.leases.extend(seqs, store.now() + this.#options.lease);
-      return held.map((lease): LeaseStatus => {
-        if (lease === undefined) return "lost";
-        return lease.cancel === 1 ? "cancel" : "held";
-      });
+      return statuses;
     });
   }
 

@@ -5,7 +5,7 @@
  *
  * 2^53 / 1024 leaves numbers for 8.8e12 jobs in a file's life: 28 years at 10,000 jobs/s.
  */
-const CLAIMS = 1024;
+export const CLAIMS = 1024;
 
 /** Counts of claims go from 1 to this, and on at 2: 1 tells that nobody had the job before. */
 export const LAST_CLAIM = CLAIMS - 1;
@@ -19,8 +19,13 @@ export function toToken({ seq, claims }: LeaseKey): number {
   return seq * CLAIMS + claims;
 }
 
-/** The parts of a token; a number that is in no database where it is none of ours. */
+/** A token as a number; where it is none of ours, one that is in no database. */
+export function toNumber(token: string | number): number {
+  return typeof token === "number" && Number.isSafeInteger(token) ? token : -1;
+}
+
+/** The parts of a token. */
 export function fromToken(token: string | number): LeaseKey {
-  if (typeof token !== "number" || !Number.isSafeInteger(token) || token < 0) return { seq: -1, claims: -1 };
+  if (typeof token !== "number") return { seq: -1, claims: -1 };
   return { seq: Math.floor(token / CLAIMS), claims: token % CLAIMS };
 }

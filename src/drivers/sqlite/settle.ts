@@ -1,32 +1,27 @@
-import type { Lease, Settlement, SettleStatus } from "../../contracts/broker.js";
-import { fromToken } from "./lease-token.js";
+import type { Lease, LeaseStatus, Settlement, SettleStatus } from "../../contracts/broker.js";
+import { fromToken, type LeaseKey, toNumber } from "./lease-token.js";
 import type { Statements } from "./statements/index.js";
-import type { StoredLease } from "./statements/leases.js";
 
-/** Finds the leases that are still held, all in one statement. */
-export function heldLeases(statements: Statements, leases: readonly Lease[]): (StoredLease | undefined)[] {
-  const keys = leases.map(({ token }) => fromToken(token));
-  const stored = statements.leases.find(keys.map(({ seq }) => seq));
-  return keys.map(({ seq, claims }, index) => {
-    const lease = stored.get(seq);
-    return lease?.claims === claims && lease.attempt === leases[index]?.attempt ? lease : undefined;
-  });
+/** How each lease stands, all in one statement. */
+export function leaseStatuses(statements: Statements, leases: readonly Lease[]): LeaseStatus[] {
+  const held = statements.leases.held(leases.map(({ token }) => toNumber(token)));
+  return leases.map((_, position) => held.get(position) ?? "lost");
 }
 
 /** Ends attempts, within a transaction of the caller's. */
 export function settleAll(statements: Statements, settlements: readonly Settlement[], now: number): SettleStatus[] {
-  const held = heldLeases(
+  const leases = leaseStatuses(
     statements,
     settlements.map(({ lease }) => lease),
   );
   const ended = new Set<number>();
-  const gone: StoredLease[] = [];
-  const statuses = settlements.map((settlement, index): SettleStatus => {
-    const lease = held[index];
+  const gone: LeaseKey[] = [];
+  const statuses = settlements.map((settlement, position): SettleStatus => {
+    const key = fromToken(settlement.lease.token);
     // A second settlement of one lease in a batch is as late as one that comes afterwards.
-    if (lease === undefined || ended.has(lease.seq)) return "lost";
-    ended.add(lease.seq);
-    if (endAttempt(statements, settlement, lease, now)) gone.push(lease);
+    if (leases[position] === "lost" || ended.has(key.seq)) return "lost";
+    ended.add(key.seq);
+    if (endAttempt(statements, settlement, key.seq, now)) gone.push(key);
     return "settled";
   });
   if (ended.size > 0) statements.leases.delete([...ended]);
@@ -36,11 +31,11 @@ export function settleAll(statements: Statements, settlements: readonly Settleme
 }
 
 /** Puts the job where it goes next, and answers whether that is nowhere: then its row is to be deleted. */
-function endAttempt(statements: Statements, settlement: Settlement, lease: StoredLease, now: number): boolean {
+function endAttempt(statements: Statements, settlement: Settlement, seq: number, now: number): boolean {
+  if (settlement.kind === "complete") return true;
   const { moving } = statements;
+  const lease = statements.leases.get(seq);
   switch (settlement.kind) {
-    case "complete":
-      return true;
     case "dead":
       moving.bury(lease, settlement.reason, settlement.history, now);
       return true;
@@ -64,7 +59,7 @@ function dueAfter(delay: number, now: number): number {
 }
 
 /** Only a job that was claimed before can have a history. */
-function deleteJobs({ moving }: Statements, gone: readonly StoredLease[]): void {
+function deleteJobs({ moving }: Statements, gone: readonly LeaseKey[]): void {
   const seqs = gone.map(({ seq }) => seq);
   moving.delete(
     seqs,
@@ -82,6 +77,5 @@ function storeOutcomes(
     statuses[index] === "settled" && "outcome" in settlement && settlement.outcome ? [settlement.outcome] : [],
   );
   if (stored.length === 0) return;
-  const first = sequences.take("outcome", stored.length);
-  for (const [index, outcome] of stored.entries()) outcomes.store(outcome, first + index, now);
+  outcomes.store(stored, sequences.take("outcome", stored.length), now);
 }

@@ -2,7 +2,7 @@ import type { ClaimedJob } from "../../../contracts/broker.js";
 import { bytes, id, integer, optionalBytes, optionalInteger } from "../cells.js";
 import type { Client, Row } from "../clients/client.js";
 import { decodeHeaders } from "../headers.js";
-import { LAST_CLAIM, toToken } from "../lease-token.js";
+import { fromToken, LAST_CLAIM, toToken } from "../lease-token.js";
 
 /** What a queue has for a claim. */
 export interface Look {
@@ -29,12 +29,24 @@ export interface Claiming {
   claim(queue: number, terms: ClaimTerms): ClaimedJob[];
 }
 
-/** Selects what a claim of `?2` jobs of queue `?1` takes: a walk along the primary key of `ready`, without a sort. */
+/**
+ * Selects what a claim of `?2` jobs of queue `?1` takes: a walk along the primary key of `ready`, without a sort. A
+ * column costs 0.3 microseconds to read, so what few jobs have is read by itself, for those that are `rare`.
+ */
 export const CLAIM_SQL = `
-  SELECT r.rank, r.due, r.seq, r.attempt, r.losses, r.claims, r.cancel, j.id, j.priority, j.expires, j.headers, j.body,
-    CASE WHEN r.claims > 0 THEN (SELECT h.body FROM taskwright_histories h WHERE h.seq = r.seq) END AS history
+  SELECT r.seq, r.rank, j.id, j.body,
+    r.claims > 0 OR j.expires IS NOT NULL OR j.headers IS NOT NULL AS rare
   FROM taskwright_ready r CROSS JOIN taskwright_jobs j ON j.seq = r.seq
   WHERE r.queue = ?1 ORDER BY r.rank, r.due, r.seq LIMIT ?2`;
+
+/** After the lease was made. */
+export const RARE_SQL = `
+  SELECT l.attempt, l.losses, l.claims, j.expires, j.headers, h.body AS history
+  FROM taskwright_leases l CROSS JOIN taskwright_jobs j ON j.seq = l.seq
+  LEFT JOIN taskwright_histories h ON h.seq = l.seq WHERE l.seq = ?`;
+
+/** Where in the line a job that was ready stands. */
+const DUE_OF_SQL = "SELECT due FROM taskwright_jobs WHERE seq = ?";
 
 /** What is claimed is always the front of the line, so two statements over that range move it, however many jobs. */
 export const LEASE_SQL = `
@@ -72,6 +84,14 @@ export function claiming(client: Client): Claiming {
   const select = client.prepare(CLAIM_SQL);
   const lease = client.prepare(LEASE_SQL);
   const take = client.prepare(TAKE_SQL);
+  const dueOf = client.prepare(DUE_OF_SQL);
+  const rare = client.prepare(RARE_SQL);
+
+  function toClaimed(row: Row, terms: ClaimTerms): ClaimedJob {
+    const job = toFirstClaim(row, terms.name);
+    return row.rare === 0 ? job : { ...job, ...toRare(rare.all([integer(row, "seq")])[0] ?? {}, job, terms.now) };
+  }
+
   return {
     look(name) {
       const [row] = look.all([name]);
@@ -92,7 +112,8 @@ export function claiming(client: Client): Claiming {
       const rows = select.all([queue, terms.max]);
       const last = rows.at(-1);
       if (last === undefined) return [];
-      const range = [queue, integer(last, "rank"), integer(last, "due"), integer(last, "seq")];
+      const seq = integer(last, "seq");
+      const range = [queue, integer(last, "rank"), integer(dueOf.all([seq])[0] ?? {}, "due"), seq];
       lease.run([terms.until, terms.worker, ...range]);
       take.run(range);
       return rows.map((row) => toClaimed(row, terms));
@@ -100,18 +121,26 @@ export function claiming(client: Client): Claiming {
   };
 }
 
-function toClaimed(row: Row, { name, now }: ClaimTerms): ClaimedJob {
-  const claims = integer(row, "claims");
+function toFirstClaim(row: Row, queue: string): ClaimedJob {
+  return {
+    id: id(row),
+    queue,
+    priority: 9 - integer(row, "rank"),
+    body: bytes(row, "body"),
+    attempt: 1,
+    token: toToken({ seq: integer(row, "seq"), claims: 1 }),
+    losses: 0,
+    expired: false,
+  };
+}
+
+function toRare(row: Row, { token }: ClaimedJob, now: number): Partial<ClaimedJob> {
   const expires = optionalInteger(row, "expires");
   const history = optionalBytes(row, "history");
   return {
-    id: id(row),
-    queue: name,
-    priority: integer(row, "priority"),
-    body: bytes(row, "body"),
     ...decodeHeaders(optionalBytes(row, "headers")),
-    attempt: integer(row, "attempt") + 1,
-    token: toToken({ seq: integer(row, "seq"), claims: claims >= LAST_CLAIM ? 2 : claims + 1 }),
+    attempt: integer(row, "attempt"),
+    token: toToken({ seq: fromToken(token).seq, claims: integer(row, "claims") }),
     losses: integer(row, "losses"),
     expired: expires !== undefined && expires <= now,
     ...(history && { history }),

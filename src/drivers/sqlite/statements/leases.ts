@@ -1,5 +1,7 @@
+import type { LeaseStatus } from "../../../contracts/broker.js";
 import { id, integer } from "../cells.js";
 import type { Client, Row } from "../clients/client.js";
+import { CLAIMS } from "../lease-token.js";
 
 /** A lease as it is stored. */
 export interface StoredLease {
@@ -11,8 +13,10 @@ export interface StoredLease {
 }
 
 export interface Leases {
-  /** The leases of these jobs, by number. */
-  find(seqs: readonly number[]): Map<number, StoredLease>;
+  /** Which of these tokens are of leases still held, by position, and which of those are asked to stop. */
+  held(tokens: readonly number[]): Map<number, LeaseStatus>;
+  /** A lease that is held. */
+  get(seq: number): StoredLease;
   /** Leases that have passed, up to `max`. */
   passed(now: number, max: number): StoredLease[];
   extend(seqs: readonly number[], until: number): void;
@@ -21,6 +25,11 @@ export interface Leases {
   cancelled(worker: string): string[];
   requestCancel(seq: number): void;
 }
+
+/** `?1` is a JSON array of tokens, whose parts are as in `lease-token.ts`. */
+export const HELD_SQL = `
+  SELECT e.key, l.cancel FROM json_each(?) e
+  CROSS JOIN taskwright_leases l ON l.seq = e.value / ${CLAIMS} WHERE l.claims = e.value % ${CLAIMS}`;
 
 const COLUMNS = "l.seq, l.claims, l.attempt, l.losses, l.cancel";
 
@@ -32,9 +41,8 @@ const COLUMNS = "l.seq, l.claims, l.attempt, l.losses, l.cancel";
  *   leases, as many as workers hold. `cancelled` is one look into a partial index that is nearly always empty.
  */
 export function leases(client: Client): Leases {
-  const find = client.prepare(
-    `SELECT ${COLUMNS} FROM json_each(?) e CROSS JOIN taskwright_leases l ON l.seq = e.value`,
-  );
+  const held = client.prepare(HELD_SQL);
+  const get = client.prepare(`SELECT ${COLUMNS} FROM taskwright_leases l WHERE l.seq = ?`);
   const passed = client.prepare(`SELECT ${COLUMNS} FROM taskwright_leases l WHERE l.until <= ? LIMIT ?`);
   const extend = client.prepare("UPDATE taskwright_leases SET until = ? WHERE seq IN (SELECT value FROM json_each(?))");
   const remove = client.prepare("DELETE FROM taskwright_leases WHERE seq IN (SELECT value FROM json_each(?))");
@@ -44,7 +52,14 @@ export function leases(client: Client): Leases {
   );
   const requestCancel = client.prepare("UPDATE taskwright_leases SET cancel = 1 WHERE seq = ?");
   return {
-    find: (seqs) => new Map(find.all([list(seqs)]).map((row) => [integer(row, "seq"), toLease(row)])),
+    held(tokens) {
+      const statuses = new Map<number, LeaseStatus>();
+      for (const row of held.all([list(tokens)])) {
+        statuses.set(integer(row, "key"), row.cancel === 1 ? "cancel" : "held");
+      }
+      return statuses;
+    },
+    get: (seq) => toLease(get.all([seq])[0] ?? {}),
     passed: (now, max) => passed.all([now, max]).map(toLease),
     extend: (seqs, until) => void extend.run([until, list(seqs)]),
     delete: (seqs) => void remove.run([list(seqs)]),

@@ -1,10 +1,10 @@
 import type { OutcomeRecord, TerminalState } from "../../../contracts/backend.js";
 import { bytes, encodeId, id, integer, optionalInteger, text } from "../cells.js";
-import type { Client, Row } from "../clients/client.js";
+import type { Client, Parameter, Row } from "../clients/client.js";
 
 export interface Outcomes {
-  /** Keeps an outcome as number `n`, unless there is a live one of a later attempt. */
-  store(outcome: OutcomeRecord, n: number, now: number): void;
+  /** Keeps outcomes as number `first` and on, but none of which there is a live one of a later attempt. */
+  store(outcomes: readonly OutcomeRecord[], first: number, now: number): void;
   find(id: string, now: number): OutcomeRecord | undefined;
   /** What was stored after number `n`, oldest first. */
   after(n: number): OutcomeRecord[];
@@ -17,6 +17,9 @@ export interface Outcomes {
 export const OUTCOMES_AFTER_SQL =
   "SELECT id, state, attempt, ttl, body FROM taskwright_outcomes WHERE n > ? ORDER BY n";
 
+/** Rows of one INSERT, as for jobs. */
+const ROWS = 16;
+
 /**
  * Purpose: how jobs ended.
  * Callers: settle and cancel, in the transaction that ends the job; the backend; the notifier (`after`, or `find` where
@@ -24,12 +27,8 @@ export const OUTCOMES_AFTER_SQL =
  * Cost: three insertions an outcome, of which two are at the right edge; `after` walks along the primary key.
  */
 export function outcomes(client: Client): Outcomes {
-  const store = client.prepare(
-    `INSERT INTO taskwright_outcomes (n, id, state, attempt, ttl, expires, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-     ON CONFLICT (id) DO UPDATE SET n = excluded.n, state = excluded.state, attempt = excluded.attempt,
-       ttl = excluded.ttl, expires = excluded.expires, body = excluded.body
-     WHERE excluded.attempt >= attempt OR expires <= ?8`,
-  );
+  const storeOne = client.prepare(storeSql(1));
+  const storeMany = client.prepare(storeSql(ROWS));
   const find = client.prepare(
     `SELECT id, state, attempt, ttl, body FROM taskwright_outcomes
      WHERE id = ? AND (expires IS NULL OR expires > ?)`,
@@ -43,9 +42,10 @@ export function outcomes(client: Client): Outcomes {
        SELECT n FROM taskwright_outcomes WHERE expires <= ? ORDER BY expires LIMIT ?)`,
   );
   return {
-    store({ id, state, attempt, ttl, body }, n, now) {
-      const expires = ttl === undefined ? null : now + ttl;
-      store.run([n, encodeId(id), state, attempt, ttl ?? null, expires, body, now]);
+    store(outcomes, first, now) {
+      let at = 0;
+      for (; at + ROWS <= outcomes.length; at += ROWS) storeMany.run(parameters(outcomes, at, ROWS, first, now));
+      for (; at < outcomes.length; at++) storeOne.run(parameters(outcomes, at, 1, first, now));
     },
     find(id, now) {
       const [row] = find.all([encodeId(id), now]);
@@ -58,6 +58,30 @@ export function outcomes(client: Client): Outcomes {
     },
     sweep: (now, max) => sweep.run([now, max]),
   };
+}
+
+function storeSql(rows: number): string {
+  return `INSERT INTO taskwright_outcomes (n, id, state, attempt, ttl, expires, body)
+    VALUES ${new Array(rows).fill("(?, ?, ?, ?, ?, ?, ?)").join(", ")}
+    ON CONFLICT (id) DO UPDATE SET n = excluded.n, state = excluded.state, attempt = excluded.attempt,
+      ttl = excluded.ttl, expires = excluded.expires, body = excluded.body
+    WHERE excluded.attempt >= attempt OR expires <= ?`;
+}
+
+function parameters(
+  outcomes: readonly OutcomeRecord[],
+  from: number,
+  count: number,
+  first: number,
+  now: number,
+): Parameter[] {
+  const values: Parameter[] = [];
+  for (let at = from; at < from + count; at++) {
+    const { id, state, attempt, ttl, body } = outcomes[at] as OutcomeRecord;
+    values.push(first + at, encodeId(id), state, attempt, ttl ?? null, ttl === undefined ? null : now + ttl, body);
+  }
+  values.push(now);
+  return values;
 }
 
 const STATES: ReadonlySet<string> = new Set<TerminalState>(["completed", "dead", "cancelled"]);
