@@ -67,7 +67,7 @@ function settingsSection([title, text, prefix]: (typeof GROUPS)[number]): string
 
 function describe(setting: NamedSetting): string {
   return [
-    `### \`${setting.path}\``,
+    `### \`${setting.path}\`\n`,
     `${setting.description}\n`,
     `- Value: ${escapeHtml(setting.type.expected)}`,
     `- Default: ${setting.defaultText === undefined ? `\`${defaultText(setting)}\`` : escapeHtml(setting.defaultText)}`,

@@ -29,8 +29,7 @@ export async function checkInstallation(): Promise<Check[]> {
   return [{ name: "taskwright", status: "ok", detail: VERSION }, checkNode(process.versions.node), ...drivers];
 }
 
-/** Exported for its tests. */
-export function checkNode(version: string): Check {
+function checkNode(version: string): Check {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_NODE;
   const enough = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);

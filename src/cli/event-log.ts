@@ -19,7 +19,7 @@ const LINES: { readonly [Name in EventName]: readonly [level: Level, message: st
   "job:released": ["info", "job given back"],
   "job:lost": ["warn", "job lost to another worker"],
   "worker:started": ["info", "worker started"],
-  "worker:stopping": ["info", "worker stopping"],
+  "worker:stopping": ["debug", "worker stopping"],
   "worker:stopped": ["info", "worker stopped"],
   "worker:error": ["warn", "broker trouble, trying again"],
 };

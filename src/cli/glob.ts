@@ -36,8 +36,7 @@ async function walk(folder: string, visit: (file: string) => void): Promise<void
 
 const TOKEN = /\*\*\/|\*\*|\*|\?|\{[^{}]*\}|[^*?{]+|\{/g;
 
-/** Exported for its tests. */
-export function toRegExp(pattern: string): RegExp {
+function toRegExp(pattern: string): RegExp {
   const source = (pattern.match(TOKEN) ?? []).map(translate).join("");
   return new RegExp(`^${source}$`);
 }

@@ -17,7 +17,7 @@ export function taskOf(job: JobView): string {
 }
 
 /** `add(1, 2)`. */
-export function callOf(job: JobView, width?: number): string {
+function callOf(job: JobView, width?: number): string {
   return job.message === undefined ? taskOf(job) : `${taskOf(job)}(${showArguments(job.message.args, width)})`;
 }
 

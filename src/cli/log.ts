@@ -80,6 +80,7 @@ function prettyLine(level: Level, fields: object, message: string, { style, stac
 function showValue(value: unknown): string {
   if (value instanceof Error) return JSON.stringify(plain(`${value.name}: ${value.message}`));
   if (typeof value === "string") return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(plain(value));
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return plain(value.join(","));
   return plain(inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 3 }));
 }
 

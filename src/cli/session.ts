@@ -28,7 +28,7 @@ export function addAppOption(command: Command): Command {
 }
 
 /** Opens a session with the app of `--app`, or one made of the settings alone. */
-export function openSession(command: Command): Promise<Session> {
+function openSession(command: Command): Promise<Session> {
   const { app } = command.optsWithGlobals<AppOptions>();
   return openModules(command, { modules: app === undefined ? [] : [app], discover: [] });
 }

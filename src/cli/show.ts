@@ -8,11 +8,6 @@ export function printJson(terminal: Terminal, value: unknown): void {
   terminal.print(JSON.stringify(value === undefined ? null : value, replacer, 2));
 }
 
-/** The same on one line, for streams. */
-export function toJsonLine(value: unknown): string {
-  return JSON.stringify(value === undefined ? null : value, replacer);
-}
-
 function replacer(this: unknown, _key: string, value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Error) return { ...value, name: value.name, message: value.message, stack: value.stack };

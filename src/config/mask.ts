@@ -1,5 +1,5 @@
 /** What stands where a secret stood. */
-export const MASK = "***";
+const MASK = "***";
 
 const SECRET_NAME =
   "(?:[\\w.-]*(?:password|passwd|passphrase|pwd|token|secret|credentials?|signature|" +

@@ -1,11 +1,12 @@
 /**
  * The candidate most like `word`, if one is near enough to be what was meant: at most a third of its letters away, and
- * at most 3. Letter case and the separators `-`, `_` and `.` do not count.
+ * at most 3. Letter case and the separators `-`, `_` and `.` do not count. Failing that, the first one that has `word` for
+ * its last part.
  *
  * @example
  * nearest("concurency", ["concurrency", "queues"]); // "concurrency"
  */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const wanted = plain(word);
   let best: string | undefined;
   let bestDistance = Math.min(3, Math.ceil(wanted.length / 3)) + 1;
@@ -16,7 +17,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? candidates.find((candidate) => candidate.endsWith(`.${word}`));
 }
 
 /**
@@ -35,13 +36,13 @@ export function unknownKey(kind: string, key: string, candidates: readonly strin
 export function suggestion(word: string, candidates: readonly string[]): string {
   const guess = nearest(word, candidates);
   if (guess !== undefined) return `: did you mean "${guess}"?`;
-  return candidates.length === 0 ? "; there are none" : `; there are ${enumerate(candidates)}`;
+  if (candidates.length < 2) return candidates.length === 0 ? "; there are none" : `; there is only ${candidates[0]}`;
+  return `; there are ${enumerate(candidates)}`;
 }
 
 /** `a, b and c`, cut after twelve. */
 function enumerate(words: readonly string[]): string {
   if (words.length > 12) return `${words.slice(0, 12).join(", ")} and ${words.length - 12} more`;
-  if (words.length < 2) return words.join("");
   return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 

@@ -30,7 +30,7 @@ export type QueuesInput = readonly string[] | Readonly<Record<string, number>>;
 const asIs = (text: string): unknown => text;
 
 /** Says what is wrong with a value. Secrets in it are masked. */
-export function wrongValue(name: string, expected: string, value: unknown): ConfigError {
+function wrongValue(name: string, expected: string, value: unknown): ConfigError {
   return new ConfigError(`${name} must be ${expected}, not ${show(value)}`);
 }
 

@@ -8,6 +8,7 @@ describe("nearest", () => {
     ["poison-limit", ["poisonLimit"], "poisonLimit"],
     ["QUEUE", ["queues", "queue"], "queue"],
     ["add", ["sub", "mul"], undefined],
+    ["send", ["report", "mail.send"], "mail.send"],
     ["x", [], undefined],
   ])("%s of %j is %s", (word, candidates, expected) => {
     expect(nearest(word, candidates)).toBe(expected);
@@ -20,6 +21,7 @@ describe("unknownKey", () => {
       'unknown option "quue" in task "add": did you mean "queue"?',
     );
     expect(unknownKey("option", "zzz", ["a", "b", "c"])).toBe('unknown option "zzz"; there are a, b and c');
+    expect(unknownKey("queue", "zzz", ["mail"])).toBe('unknown queue "zzz"; there is only mail');
     expect(unknownKey("task", "zzz", [])).toBe('unknown task "zzz"; there are none');
   });
 });

@@ -91,7 +91,7 @@ async function showJob(command: Command, id: string, terminal: Terminal): Promis
   });
 }
 
-export function noJob(id: string): CliError {
+function noJob(id: string): CliError {
   return new CliError(`there is no job ${id}, and no outcome of one is kept`, EXIT.notFound);
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { DefaultsSettings } from "../../config/schema.js";
 import { formatDuration } from "../../job/duration.js";
 import { type AnyTask, DEFINITION } from "../../task.js";
 import { CliError } from "../failure.js";
@@ -52,10 +53,7 @@ interface TaskInfo {
   readonly timeout: number | null;
 }
 
-function describe(
-  task: AnyTask,
-  defaults: { queue: string; priority: number; attempts: number; timeout: number | undefined },
-): TaskInfo {
+function describe(task: AnyTask, defaults: DefaultsSettings): TaskInfo {
   const { queue, priority, attempts, timeout } = task[DEFINITION].options;
   return {
     name: task.name,

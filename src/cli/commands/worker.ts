@@ -49,6 +49,8 @@ async function runWorker(command: Command, modules: readonly string[], terminal:
   }
   const session = await openModules(command, { modules, discover });
   const { settings } = session;
+  // Before the banner: an unreachable broker is one line, not a banner and a line.
+  await session.app.connect();
   const logger = createLogger({
     level: settings.logLevel,
     format: json ? "json" : settings.logFormat,
@@ -82,7 +84,7 @@ function describe({ app, files, settings }: Session): Record<string, string | nu
   const tasks = [...app.tasks.keys()].sort();
   return {
     broker: placeOf(settings.broker),
-    backend: settings.backend === undefined ? "the broker's" : placeOf(settings.backend),
+    backend: settings.backend === undefined ? "the broker" : placeOf(settings.backend),
     queues: queues.map((queue) => (weighted ? `${queue.name}=${queue.weight}` : queue.name)),
     concurrency,
     modules: files,
