@@ -1,7 +1,7 @@
-/** Words of three letters and more, in lower case, without code blocks and URLs. */
+/** The words of a text in lower case, without those in code, URLs and tags. */
 export function words(markdown: string): string[] {
   const prose = markdown.replace(/```[\s\S]*?```|`[^`\n]*`|https?:\/\/\S+|<[^>]*>/g, " ");
-  return prose.toLowerCase().match(/\p{L}{3,}/gu) ?? [];
+  return prose.toLowerCase().match(/\p{L}+/gu) ?? [];
 }
 
 export function countHeadings(markdown: string): number {
@@ -16,10 +16,10 @@ export function longestLine(markdown: string): number {
   return markdown.split("\n").reduce((longest, line) => Math.max(longest, line.length), 0);
 }
 
-/** The words used most, with how often, most used first. */
+/** The words of at least five letters that are used most, with how often, most used first. */
 export function mostUsed(all: readonly string[], limit: number): [word: string, count: number][] {
   const counts = new Map<string, number>();
-  for (const word of all) counts.set(word, (counts.get(word) ?? 0) + 1);
+  for (const word of all) if (word.length >= 5) counts.set(word, (counts.get(word) ?? 0) + 1);
   return top(counts, limit);
 }
 

@@ -16,9 +16,12 @@ const TASKS = fileURLToPath(new URL("./tasks.ts", import.meta.url));
 
 /** Rejects when the user presses Ctrl+C, or somebody else wants us gone. */
 function interruption(): Promise<never> {
-  return new Promise((_, reject) => {
+  const interrupted = new Promise<never>((_, reject) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => reject(new Error("interrupted")));
   });
+  // It may come while nobody waits for it yet; whoever waits later still sees it.
+  interrupted.catch(() => {});
+  return interrupted;
 }
 
 async function markdownFiles(): Promise<string[]> {
@@ -27,21 +30,29 @@ async function markdownFiles(): Promise<string[]> {
 }
 
 /** Enqueues one job for each file and the two that fail on purpose, and answers how they all ended. */
-async function analyseAll({ analyse, unsteady }: typeof import("./tasks.js"), folder: string): Promise<Run> {
-  const files = await markdownFiles();
-  console.log(`  files    ${files.length} Markdown files under node_modules, and one that cannot be read\n`);
+async function analyseAll({ app, analyse, unsteady }: typeof import("./tasks.js"), folder: string): Promise<Run> {
+  const paths = await markdownFiles();
+  console.log(`  files    ${paths.length} Markdown files under node_modules, and one that cannot be read\n`);
   // Nobody can read a folder as a file, not even root: this job fails in every attempt and becomes a dead letter.
   const unreadable = join(folder, "unreadable.md");
   await mkdir(unreadable);
 
   const started = performance.now();
-  const jobs = await analyse.enqueueMany([...files, unreadable].map((path): [string] => [path]));
+  const jobs = await analyse.enqueueMany(paths.map((path): [string] => [path]));
+  const failing = await analyse.enqueue(unreadable);
   const flaky = await unsteady.enqueue();
-  const bar = new ProgressBar(jobs.length + 1);
+
+  const bar = new ProgressBar(jobs.length + 2);
   const ended = <R>(job: Job<R>) => job.outcome({ timeout: "25s" }).finally(() => bar.tick());
-  const [outcome, ...analyses] = await Promise.all([ended(flaky), ...jobs.map(ended)] as const);
+  const seconds = () => (performance.now() - started) / 1_000;
+  const [files, dead, recovered] = await Promise.all([
+    Promise.all(jobs.map(ended)).then((analyses) => ({ analyses, seconds: seconds() })),
+    ended(failing),
+    ended(flaky),
+  ]);
   bar.end();
-  return { analyses, unsteady: outcome, seconds: (performance.now() - started) / 1_000 };
+  const { jobs: deadLetters } = await app.inspect.jobs({ state: "dead" });
+  return { analyses: [...files.analyses, dead], unsteady: recovered, deadLetters, seconds: files.seconds };
 }
 
 async function main(): Promise<void> {
@@ -55,7 +66,8 @@ async function main(): Promise<void> {
     console.log("taskwright quick start");
     console.log(`  worker   process ${worker.pid}, started as: taskwright worker examples/quickstart/tasks.ts`);
     console.log(`  broker   ${process.env.TASKWRIGHT_BROKER}`);
-    printSummary(await Promise.race([analyseAll(tasks, folder), worker.failed(), interrupted]));
+    const analysed = worker.ready.then(() => analyseAll(tasks, folder));
+    printSummary(await Promise.race([analysed, worker.failed(), interrupted]));
   } finally {
     await tasks.app.close();
     await worker.stop();

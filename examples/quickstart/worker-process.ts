@@ -7,16 +7,21 @@ const CLI = fileURLToPath(new URL("../../dist/cli/bin.js", import.meta.url));
 export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<number>;
+  /** Resolves when it has said that it runs. */
+  readonly ready: Promise<void>;
   #log = "";
 
   constructor(tasks: string) {
     const args = [CLI, "worker", tasks, "--concurrency", "20", "--grace", "2s"];
     this.#child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on("data", (chunk: Buffer) => {
-        this.#log = (this.#log + chunk.toString()).slice(-4_000);
-      });
-    }
+    this.ready = new Promise((resolve) => {
+      for (const stream of [this.#child.stdout, this.#child.stderr]) {
+        stream?.on("data", (chunk: Buffer) => {
+          this.#log = (this.#log + chunk.toString()).slice(-4_000);
+          if (this.#log.includes("worker started")) resolve();
+        });
+      }
+    });
     this.#ended = new Promise((resolve, reject) => {
       this.#child.on("error", reject);
       this.#child.on("close", (code) => resolve(code ?? 1));
