@@ -133,7 +133,7 @@ function noApp(loaded: readonly Loaded[]): CliError {
   const where = loaded.map(({ name }) => name).join(", ");
   if (loaded.some(({ exports }) => Object.values(exports).some(isTask))) {
     return new CliError(
-      `${where} exports tasks but not their app: export it too, as in "export const app = ..."`,
+      `${where} exports tasks but not their app: name the module that exports the app too`,
       EXIT.notFound,
     );
   }

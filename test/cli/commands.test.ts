@@ -48,6 +48,16 @@ describe("tasks", () => {
     expect(await place.json(["tasks", `${join(FIXTURES, "two-apps.ts")}#second`])).toMatchObject([{ name: "greet" }]);
   });
 
+  it("gives JavaScript and TypeScript modules one app", async () => {
+    const mixed = join(FIXTURES, "mixed");
+    const discovered = await place.json(["tasks", join(mixed, "app.mjs"), "--discover", `${mixed}/*.tasks.ts`]);
+    expect(discovered).toMatchObject([{ name: "one" }, { name: "two" }]);
+  });
+
+  it("ends although a module keeps something open", async () => {
+    expect(await place.run(["tasks", join(FIXTURES, "other.ts")])).toMatchObject({ code: 0, stdout: "no tasks\n" });
+  });
+
   it("needs no app where tasks stand alone", async () => {
     expect(await place.json(["tasks", join(FIXTURES, "tasks-only.mjs")])).toMatchObject([
       { name: "triple", attempts: 3 },

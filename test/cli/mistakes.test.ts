@@ -40,6 +40,12 @@ describe("a mistake", () => {
       4,
       /several apps.*tasks\.ts#app or .*other\.ts#default/,
     ],
+    [
+      "tasks without their app",
+      ["tasks", fixture("mixed/one.tasks.ts")],
+      4,
+      /exports tasks but not their app: name the module/,
+    ],
     ["a module that throws", ["worker", fixture("broken.ts")], 4, /broken\.ts failed to load: no database today/],
     [
       "a wrong setting in code",

@@ -26,7 +26,7 @@ describe("the worker's banner", () => {
     expect(stderr).toContain(`broker       ${place.broker}\n`);
     expect(stderr).toMatch(/queues +mail=5, default=1\n/);
     expect(stderr).toMatch(/concurrency +7\n/);
-    expect(stderr).toMatch(/tasks +add, fail, hold, mail\.echo, shared\.double\n/);
+    expect(stderr).toMatch(/tasks +add, deaf, fail, hold, mail\.echo, shared\.double\n/);
   });
 
   it("is a JSON line in JSON logs, like every other line", async () => {
@@ -99,6 +99,15 @@ describe("stopping", () => {
   it("gives back what the grace period does not suffice for, uncounted", async () => {
     const worker = await startWorker("--grace", "100ms");
     await place.run(["enqueue", "hold", "60000", "--id", "one"]);
+    await worker.says(/job started id=one/);
+    worker.child.kill("SIGTERM");
+    expect((await worker.ended).code).toBe(0);
+    expect(await place.json(["jobs"])).toMatchObject([{ id: "one", state: "waiting", attempt: 0 }]);
+  });
+
+  it("does not wait for a handler that ignores its signal", async () => {
+    const worker = await startWorker("--grace", "100ms");
+    await place.run(["enqueue", "deaf", "600000", "--id", "one"]);
     await worker.says(/job started id=one/);
     worker.child.kill("SIGTERM");
     expect((await worker.ended).code).toBe(0);
