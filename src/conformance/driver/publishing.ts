@@ -93,6 +93,16 @@ export const uniqueIds: CaseGroup = {
       },
     },
     {
+      name: "report the later of one batch as the duplicate, also when the earlier is delayed",
+      requires: ({ idempotentIds, delay }) => idempotentIds && delay,
+      async run(c) {
+        const [first, second] = twins(c);
+        const delayed = { ...first, notBefore: { in: 2 * c.unit } };
+        assert.deepEqual(await c.broker.publish([delayed, second]), ["created", "duplicate"]);
+        await c.nothing(await c.consumer());
+      },
+    },
+    {
       name: "are found in every state: scheduled, active, retrying and dead",
       requires: ({ idempotentIds, delay }) => idempotentIds && delay,
       async run(c) {

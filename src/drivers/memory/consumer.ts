@@ -36,20 +36,14 @@ export class MemoryConsumer implements Consumer {
   }
 
   #wait(request: ClaimRequest, resolve: (jobs: ClaimedJob[]) => void): void {
-    const { clock, waiting } = this.#store;
-    const claim = new WaitingClaim(
-      clock,
-      request,
-      () => this.#claimNow(request),
-      (jobs) => {
-        waiting.delete(claim);
-        this.#waiting.delete(claim);
-        resolve(jobs);
-      },
-    );
-    waiting.add(claim);
+    const finish = (jobs: ClaimedJob[]) => {
+      this.#store.removeWaiting(claim);
+      this.#waiting.delete(claim);
+      resolve(jobs);
+    };
+    const claim = new WaitingClaim(this.#store.clock, request, () => this.#claimNow(request), finish);
     this.#waiting.add(claim);
-    this.#store.wake();
+    this.#store.addWaiting(claim);
   }
 
   async settle(settlements: readonly Settlement[]): Promise<SettleStatus[]> {

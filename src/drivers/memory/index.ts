@@ -73,9 +73,12 @@ export function fromUrl(url: string): Driver {
 function parseQuery(query: string): MemoryOptions {
   let options: MemoryOptions = {};
   for (const [key, value] of new URLSearchParams(query)) {
-    if (key === "inline") options = { ...options, inline: value === "" || value === "true" };
+    if (key === "inline" && /^(true|false)$/.test(value)) options = { ...options, inline: value === "true" };
     else if (key === "maxStoredResults") options = { ...options, maxStoredResults: Number(value || Number.NaN) };
-    else throw new ConfigError(`a memory URL has no option "${key}": it has inline and maxStoredResults`);
+    else
+      throw new ConfigError(
+        `"${key}=${value}" means nothing in a memory URL: write inline=true or maxStoredResults=1000`,
+      );
   }
   return options;
 }

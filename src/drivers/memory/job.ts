@@ -56,7 +56,8 @@ export class StoredJob implements Linked<StoredJob> {
     this.headers = job.headers;
     this.sequence = sequence;
     this.expiresAt = job.expires === undefined ? Number.POSITIVE_INFINITY : resolveWhen(job.expires, now);
-    this.dueAt = job.notBefore === undefined ? now : resolveWhen(job.notBefore, now);
+    // A moment that has passed is now: the job does not overtake those that waited when it was published.
+    this.dueAt = job.notBefore === undefined ? now : Math.max(resolveWhen(job.notBefore, now), now);
   }
 
   /** The public name of where the job stands. A delayed job that has run before is waiting for its retry. */

@@ -30,10 +30,10 @@ export class Store {
   readonly jobs = new Map<string, StoredJob>();
   readonly queues = new Map<string, Queue>();
   readonly leased = new Line();
-  readonly waiting = new Set<WaitingClaim>();
   readonly entries = new ExpiringMap<{ readonly value: Uint8Array; readonly version: number }>();
   readonly reports = new ExpiringMap<ReportRecord>();
   readonly counters = new ExpiringMap<number>();
+  readonly #waiting = new Set<WaitingClaim>();
   readonly #delayed = new DelayedHeap();
   #clock: Clock;
   #connections = 0;
@@ -161,15 +161,25 @@ export class Store {
 
   // Waiting claims
 
+  addWaiting(claim: WaitingClaim): void {
+    this.#waiting.add(claim);
+    this.#setTimer();
+  }
+
+  removeWaiting(claim: WaitingClaim): void {
+    this.#waiting.delete(claim);
+    this.#setTimer();
+  }
+
   /** Serves the claims that wait, the longest waiting first, and sets the timer for the next due job. */
   wake(): void {
-    for (const claim of this.waiting) claim.tryAgain();
+    for (const claim of this.#waiting) claim.tryAgain();
     this.#setTimer();
   }
 
   /** One timer for all delayed jobs, and only while somebody waits. */
   #setTimer(): void {
-    const at = this.waiting.size > 0 ? this.#delayed.first?.dueAt : undefined;
+    const at = this.#waiting.size > 0 ? this.#delayed.first?.dueAt : undefined;
     if (at === this.#timer?.at) return;
     this.#timer?.cancel();
     this.#timer = undefined;
