@@ -33,7 +33,7 @@ export function addEnqueueCommand(program: Command, terminal: Terminal): void {
     .argument("[args...]", "its arguments: JSON values, or else text")
     .option("--args <json>", "all arguments as one JSON list", parseList)
     .option("--kwargs <json>", "keyword arguments as a JSON object, for tasks in Python", parseRecord)
-    .option("--queue <name>", "the queue [default: the task's, or --default-queue of the settings]")
+    .option("--queue <name>", "the queue [default: the task's, or that of the settings]")
     .option("--priority <number>", "0 to 9, higher first", parseInteger(0))
     .option("--delay <duration>", "run no sooner than this long from now")
     .option("--at <time>", "run no sooner than this moment, such as 2027-01-01T08:00:00Z", parseInstant)
