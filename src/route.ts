@@ -100,6 +100,14 @@ export class Route {
     throw new UnsupportedError(`${this.at.driver.name} cannot look at the jobs in it`);
   }
 
+  /** Puts dead letters back into their queues with all their attempts, and answers which ids were dead. */
+  async retryDead(ids: readonly string[]): Promise<string[]> {
+    const retried = await this.requireInspector().retry(ids);
+    // The outcome says that the job is dead, which it no longer is; in the broker's own backend it is already gone.
+    if (!this.atomicOutcomes && retried.length > 0) await this.backend?.forget(retried);
+    return retried;
+  }
+
   #requireTransactions(): void {
     if (this.at.driver.capabilities.transactions) return;
     throw new UnsupportedError(`${this.at.driver.name} cannot enqueue inside a transaction`);

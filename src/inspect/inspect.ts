@@ -94,10 +94,7 @@ export class Inspect {
   /** Puts dead letters back into their queues with all their attempts, and answers which ids were dead. */
   async retry(ids: readonly string[]): Promise<string[]> {
     const { route } = await this.#connect();
-    const retried = await route.requireInspector().retry(ids);
-    // The outcome says that the job is dead, which it no longer is; in the broker's own backend it is already gone.
-    if (!route.atomicOutcomes && retried.length > 0) await route.backend?.forget(retried);
-    return retried;
+    return route.retryDead(ids);
   }
 
   /** Deletes jobs that are not active, and answers which ids were found. */

@@ -142,8 +142,8 @@ export class Job<R = unknown> {
 
   /** Puts a dead job back into its queue with all its attempts. Answers whether it was dead. */
   async retry(): Promise<boolean> {
-    const { runtime } = await this.#access();
-    return (await runtime.inspect.retry([this.id])).length > 0;
+    const { route } = await this.#access();
+    return (await route.retryDead([this.id])).length > 0;
   }
 }
 
