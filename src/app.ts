@@ -97,7 +97,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   readonly #options: TaskwrightOptions<Context>;
   readonly #context: ContextHolder<Context>;
   readonly #tasks = new Map<string, AnyTask>();
-  readonly #events = new Events();
+  readonly #events: Events;
   readonly #services: Services;
   readonly #sender: Sender;
   readonly #workers = new Set<Worker>();
@@ -112,10 +112,12 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     this.#options = options;
     this.#context = new ContextHolder(context);
     const time = clock ?? systemClock;
+    const log = logger ?? defaultLogger;
+    this.#events = new Events(log);
     this.#services = {
       clock: time,
       random: random ?? Math.random,
-      logger: logger ?? defaultLogger,
+      logger: log,
       events: this.#events,
       errors: this.errors,
       middleware: new MiddlewareStack(() => this.#services.logger),

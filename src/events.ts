@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { DeadReason } from "./contracts/index.js";
+import type { DeadReason, Logger } from "./contracts/index.js";
 
 /** What every job event tells. */
 export interface JobEvent {
@@ -58,11 +58,18 @@ export type EventListener<Name extends EventName> = (...args: EventMap[Name]) =>
 /** A typed emitter. Emitting an event that nobody listens to costs one look-up. */
 export class Events {
   readonly #emitter = new EventEmitter<EventMap>();
+  readonly #logger: Logger;
   readonly #parent: Events | undefined;
 
-  constructor(parent?: Events) {
+  constructor(logger: Logger, parent?: Events) {
+    this.#logger = logger;
     this.#parent = parent;
     this.#emitter.setMaxListeners(0);
+  }
+
+  /** An emitter whose events are heard here too. */
+  child(): Events {
+    return new Events(this.#logger, this);
   }
 
   on<Name extends EventName>(name: Name, listener: EventListener<Name>): void {
@@ -78,8 +85,17 @@ export class Events {
     return this.#emitter.listenerCount(name) > 0 || (this.#parent?.wanted(name) ?? false);
   }
 
+  /** Calls all listeners. One that throws is logged: it neither keeps others from hearing nor a job from being settled. */
   emit<Name extends EventName>(name: Name, ...args: EventMap[Name]): void {
-    this.#emitter.emit(name, ...(args as never));
+    const report = (error: unknown) => this.#logger.error({ err: error, event: name }, `a listener of ${name} threw`);
+    for (const listener of this.#emitter.listeners(name)) {
+      try {
+        const done: unknown = Reflect.apply(listener, undefined, args);
+        if (done instanceof Promise) done.catch(report);
+      } catch (error) {
+        report(error);
+      }
+    }
     this.#parent?.emit(name, ...args);
   }
 }

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { resolveWorkerSettings } from "../config/resolve.js";
 import type { WorkerConfig, WorkerSettings } from "../config/schema.js";
 import type { Consumer } from "../contracts/index.js";
-import { type EventListener, type EventName, Events } from "../events.js";
+import type { EventListener, EventName, Events } from "../events.js";
 import { type Duration, parseDuration } from "../job/duration.js";
 import { CancelledError, ConfigError } from "../job/errors.js";
 import type { Runtime } from "../runtime.js";
@@ -68,7 +68,7 @@ export class Worker implements AsyncDisposable {
   /** @internal */
   constructor(options: WorkerOptions, events: Events, connect: () => Promise<Runtime>) {
     this.#options = options;
-    this.#events = new Events(events);
+    this.#events = events.child();
     this.#connect = connect;
   }
 
