@@ -238,7 +238,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
 
   /** A handle on a job that was enqueued elsewhere. Asks nobody whether it exists. */
   job<R = unknown>(id: string): Job<R> {
-    return new Job<R>({ id, duplicate: false, keepsResult: true }, async () => {
+    return new Job<R>(id, async () => {
       const runtime = await this.#connect();
       return { runtime, route: runtime.route };
     });

@@ -11,15 +11,18 @@ import type {
   ResultBackend,
 } from "./contracts/index.js";
 import { NoResultError, UnsupportedError } from "./job/errors.js";
+import type { OpenAccess } from "./job/handle.js";
 import { OutcomeWatch } from "./results/outcome-watch.js";
+import type { Runtime } from "./runtime.js";
 
 /** The most jobs of one publish: 1,000 reach nine tenths of the speed of 10,000 on SQLite, and stay small in memory. */
 const PUBLISH_BATCH = 1000;
 
-interface Publishing {
+/** A job on its way, and who wants to know. */
+export interface Publishing {
   readonly job: OutgoingJob;
-  readonly resolve: (status: PublishStatus) => void;
-  readonly reject: (error: unknown) => void;
+  published(status: PublishStatus | undefined): void;
+  failed(error: unknown): void;
 }
 
 /** Where a job goes, and where its outcome is looked for. */
@@ -31,6 +34,7 @@ export class Route {
   /** Where outcomes are kept, if anywhere. */
   readonly backendAt: OpenDriver | undefined;
   readonly #watch: OutcomeWatch | undefined;
+  #access: OpenAccess | undefined;
   readonly #publishing: Batcher<Publishing>;
 
   /** @throws UnsupportedError when `at` has no broker. */
@@ -47,8 +51,8 @@ export class Route {
   }
 
   /** Publishes with whatever else is published in this turn of the event loop. */
-  publish(job: OutgoingJob): Promise<PublishStatus> {
-    return new Promise((resolve, reject) => this.#publishing.add({ job, resolve, reject }));
+  publish(item: Publishing): void {
+    this.#publishing.add(item);
   }
 
   /** Publishes at once: in batches, or as one in the user's transaction, where nothing is awaited before it is written. */
@@ -63,6 +67,12 @@ export class Route {
       for (const status of answers) statuses.push(status);
     }
     return statuses;
+  }
+
+  /** What the handles of this route's jobs stand on: one function for all of them. */
+  access(runtime: Runtime): OpenAccess {
+    this.#access ??= async () => ({ runtime, route: this });
+    return this.#access;
   }
 
   get backend(): ResultBackend | undefined {
@@ -116,9 +126,9 @@ export class Route {
   async #publish(items: Publishing[]): Promise<void> {
     try {
       const statuses = await this.broker.publish(items.map((item) => item.job));
-      for (const [index, item] of items.entries()) item.resolve(statuses[index] ?? "created");
+      for (const [index, item] of items.entries()) item.published(statuses[index]);
     } catch (error) {
-      for (const item of items) item.reject(error);
+      for (const item of items) item.failed(error);
     }
   }
 }

@@ -2,12 +2,12 @@ import type { OutgoingJob, PublishStatus } from "../contracts/index.js";
 import { validateArgs } from "../job/arguments.js";
 import { runningJob } from "../job/current.js";
 import { ConfigError } from "../job/errors.js";
-import { Job, type JobAccess } from "../job/handle.js";
+import { Job } from "../job/handle.js";
 import { encodeMessage, type OutgoingMessage } from "../job/message.js";
 import type { ResolvedOptions } from "../job/options.js";
-import type { Route } from "../route.js";
+import type { Publishing, Route } from "../route.js";
 import { type Runtime, routeFor } from "../runtime.js";
-import { after, type MaybePromise } from "../settled.js";
+import { after, isPromise, type MaybePromise } from "../settled.js";
 import type { TaskDefinition } from "../task.js";
 import { PendingJob } from "./pending.js";
 
@@ -37,13 +37,8 @@ export class Enqueuer {
   enqueue<R>(definition: TaskDefinition, args: readonly unknown[], options: ResolvedOptions): PendingJob<R> {
     const call: Call = { definition, args, options };
     return new PendingJob((resolve, reject) => {
-      try {
-        const done = after(this.#connected(), (runtime) => this.#send<R>(runtime, call));
-        if (done instanceof Promise) done.then(resolve, reject);
-        else resolve(done);
-      } catch (error) {
-        reject(error);
-      }
+      const failed = after(this.#connected(), (runtime) => this.#send(runtime, call, resolve, reject));
+      if (isPromise(failed)) failed.then(undefined, reject);
     });
   }
 
@@ -54,64 +49,102 @@ export class Enqueuer {
   ): Promise<Job<R>[]> {
     const runtime = await this.#connected();
     const route = await routeFor(runtime, options);
-    const prepared: Prepared[] = [];
+    const sendings: Sending<R>[] = [];
     for (const args of argsList) {
-      const one = prepare(runtime, { definition, args, options });
-      prepared.push(one instanceof Promise ? await one : one);
+      const prepared = prepare(runtime, { definition, args, options });
+      sendings.push(new Sending(runtime, route, isPromise(prepared) ? await prepared : prepared, options));
     }
     const statuses = await route.publishAll(
-      prepared.map(({ job }) => job),
+      sendings.map(({ job }) => job),
       options.tx,
     );
-    const handles = prepared.map((one, index) =>
-      this.#sent<R>(runtime, route, one, options, statuses[index] ?? "created"),
-    );
     if (route.at.driver.inline) await this.#drain();
-    return Promise.all(handles);
+    const handles = sendings.map((sending, index) => sending.sent(statuses[index]));
+    return handles.some(isPromise) ? Promise.all(handles) : (handles as Job<R>[]);
   }
 
-  #send<R>(runtime: Runtime, call: Call): MaybePromise<Job<R>> {
-    return after(routeFor(runtime, call.options), (route) =>
-      after(prepare(runtime, call), (prepared) => this.#publish<R>(runtime, route, prepared, call.options)),
+  /** A call that need not wait for anything reaches its batch with no promise but the caller's own. */
+  #send<R>(runtime: Runtime, call: Call, resolve: Resolve<R>, reject: Reject): MaybePromise<void> {
+    const { options } = call;
+    return after(routeFor(runtime, options), (route) =>
+      after(prepare(runtime, call), (prepared) => {
+        const sending = new Sending<R>(runtime, route, prepared, options, resolve, reject);
+        // In a transaction of the user's nothing may be awaited before the write, so those calls join no batch.
+        if (options.tx !== undefined) return this.#sendAlone(sending, options.tx);
+        if (route.at.driver.inline) return this.#sendAlone(sending);
+        return route.publish(sending);
+      }),
     );
   }
 
-  /** In a transaction of the user's nothing may be awaited before the write, so those calls do not join a batch. */
-  async #publish<R>(runtime: Runtime, route: Route, prepared: Prepared, options: ResolvedOptions): Promise<Job<R>> {
-    const status =
-      options.tx === undefined
-        ? await route.publish(prepared.job)
-        : (await route.publishAll([prepared.job], options.tx))[0];
-    if (route.at.driver.inline) await this.#drain();
-    return this.#sent(runtime, route, prepared, options, status ?? "created");
+  async #sendAlone<R>(sending: Sending<R>, transaction?: object): Promise<void> {
+    const [status] = await sending.route.publishAll([sending.job], transaction);
+    if (sending.route.at.driver.inline) await this.#drain();
+    sending.published(status);
   }
+}
 
-  #sent<R>(
+type Resolve<R> = (job: MaybePromise<Job<R>>) => void;
+type Reject = (error: unknown) => void;
+
+/** One job on its way to its broker, and who waits for the answer. */
+class Sending<R> implements Publishing {
+  readonly job: OutgoingJob;
+  readonly route: Route;
+  readonly #runtime: Runtime;
+  readonly #message: OutgoingMessage;
+  readonly #options: ResolvedOptions;
+  readonly #resolve: Resolve<R> | undefined;
+  readonly #reject: Reject | undefined;
+
+  constructor(
     runtime: Runtime,
     route: Route,
-    { message }: Prepared,
+    { job, message }: Prepared,
     options: ResolvedOptions,
-    status: PublishStatus,
-  ): MaybePromise<Job<R>> {
+    resolve?: Resolve<R>,
+    reject?: Reject,
+  ) {
+    this.job = job;
+    this.route = route;
+    this.#runtime = runtime;
+    this.#message = message;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  published(status: PublishStatus | undefined): void {
+    this.#resolve?.(this.sent(status));
+  }
+
+  failed(error: unknown): void {
+    this.#reject?.(error);
+  }
+
+  /** The broker has it: tells of it, and makes the handle. */
+  sent(status: PublishStatus | undefined): MaybePromise<Job<R>> {
+    const { events, middleware, settings } = this.#runtime;
+    const { id, task, queue, result } = this.#message;
     const duplicate = status === "duplicate";
-    if (runtime.events.wanted("job:enqueued")) {
-      runtime.events.emit("job:enqueued", { id: message.id, task: message.task, queue: message.queue, duplicate });
-    }
-    const keepsResult = message.result?.keep ?? options.result?.keep ?? runtime.settings.defaults.result.keep;
-    const access: JobAccess = { runtime, route };
-    const job = new Job<R>({ id: message.id, duplicate, keepsResult }, async () => access);
-    return after(runtime.middleware.postSend(message), () => job);
+    if (events.wanted("job:enqueued")) events.emit("job:enqueued", { id, task, queue, duplicate });
+    const keepsResult = result?.keep ?? this.#options.result?.keep ?? settings.defaults.result.keep;
+    const job = new Job<R>(id, this.route.access(this.#runtime), duplicate, keepsResult);
+    const told = middleware.postSend(this.#message);
+    return isPromise(told) ? told.then(() => job) : job;
   }
 }
 
 function prepare(runtime: Runtime, call: Call): MaybePromise<Prepared> {
-  const message = compose(runtime, call);
-  return after(runtime.middleware.preSend(message), (changed) =>
-    after(validateArgs(call.definition, changed.args), () => ({
-      message: changed,
-      job: encodeMessage(changed, runtime.codec),
-    })),
-  );
+  const message = runtime.middleware.preSend(compose(runtime, call));
+  if (isPromise(message)) return message.then((changed) => checkAndEncode(runtime, call, changed));
+  return checkAndEncode(runtime, call, message);
+}
+
+function checkAndEncode(runtime: Runtime, { definition }: Call, message: OutgoingMessage): MaybePromise<Prepared> {
+  const checked = validateArgs(definition, message.args);
+  if (isPromise(checked)) return checked.then(() => ({ message, job: encodeMessage(message, runtime.codec) }));
+  return { message, job: encodeMessage(message, runtime.codec) };
 }
 
 /** Lays the call's options over the task's, and those over the app's defaults. */

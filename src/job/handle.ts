@@ -24,13 +24,8 @@ export interface JobAccess {
   readonly route: Route;
 }
 
-/** @internal */
-export interface JobFields {
-  readonly id: string;
-  readonly duplicate: boolean;
-  /** False where the job was sent with `result: { keep: false }`. */
-  readonly keepsResult: boolean;
-}
+/** @internal Where a handle finds its job; a promise where the app connects first. */
+export type OpenAccess = () => Promise<JobAccess>;
 
 /**
  * A job that was enqueued: a handle to wait for it, watch it and stop it, from any process.
@@ -44,13 +39,16 @@ export class Job<R = unknown> {
   /** A job with this id existed already, and nothing new was enqueued. Only with an `id` of your own. */
   readonly duplicate: boolean;
   readonly #keepsResult: boolean;
-  readonly #access: () => Promise<JobAccess>;
+  readonly #access: OpenAccess;
 
-  /** @internal */
-  constructor(fields: JobFields, access: () => Promise<JobAccess>) {
-    this.id = fields.id;
-    this.duplicate = fields.duplicate;
-    this.#keepsResult = fields.keepsResult;
+  /**
+   * @internal
+   * @param keepsResult - False where the job was sent with `result: { keep: false }`.
+   */
+  constructor(id: string, access: OpenAccess, duplicate = false, keepsResult = true) {
+    this.id = id;
+    this.duplicate = duplicate;
+    this.#keepsResult = keepsResult;
     this.#access = access;
   }
 

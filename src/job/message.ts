@@ -53,18 +53,6 @@ const VERSION = 1;
 
 const FIELD_NAMES = ["version", "task", "args", "enqueuedAt", "options"];
 
-const OPTION_KEYS = [
-  "kwargs",
-  "labels",
-  "parentId",
-  "rootId",
-  "attempts",
-  "backoff",
-  "timeout",
-  "delivery",
-  "result",
-] as const satisfies readonly (keyof MessageOptions)[];
-
 /** Encodes a message for its broker. Throws ConfigError where an argument cannot be sent. */
 export function encodeMessage(message: OutgoingMessage, codec: Codec): OutgoingJob {
   const options = presentOptions(message);
@@ -82,14 +70,13 @@ export function encodeMessage(message: OutgoingMessage, codec: Codec): OutgoingJ
   return job;
 }
 
-function presentOptions(message: MessageOptions): Record<string, unknown> | undefined {
-  let options: Record<string, unknown> | undefined;
-  for (const key of OPTION_KEYS) {
-    if (message[key] === undefined) continue;
-    options ??= {};
-    options[key] = message[key];
-  }
-  return options;
+function presentOptions(message: MessageOptions): MessageOptions | undefined {
+  const { kwargs, labels, parentId, rootId, attempts, backoff, timeout, delivery, result } = message;
+  // Most jobs choose nothing, and then carry nothing.
+  const own = kwargs ?? labels ?? parentId ?? attempts ?? backoff ?? timeout ?? delivery ?? result;
+  if (own === undefined) return undefined;
+  const all = { kwargs, labels, parentId, rootId, attempts, backoff, timeout, delivery, result };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 /**

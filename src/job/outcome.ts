@@ -12,7 +12,8 @@ export type Outcome<R = unknown> = { readonly attempt: number; readonly attempts
 /** An outcome body is `[version, value]` for a completed job and `[version, error, history]` for the others. */
 const VERSION = 1;
 
-interface OutcomeFields {
+/** What an outcome says beside its body. */
+export interface OutcomeFields {
   readonly id: string;
   readonly attempt: number;
   /** Milliseconds; undefined: until forgotten. */

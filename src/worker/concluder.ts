@@ -2,10 +2,10 @@ import type { ClaimedJob, OutcomeRecord, Settlement } from "../contracts/index.j
 import type { AttemptEvent, EndEvent, Events } from "../events.js";
 import type { Codec } from "../job/codec/index.js";
 import { appendHistory, historyEntry, readEntries } from "../job/history.js";
-import { completedOutcome, failedOutcome } from "../job/outcome.js";
-import type { SavedOutcome } from "../middleware/middleware.js";
+import { completedOutcome, failedOutcome, type OutcomeFields } from "../job/outcome.js";
+import type { Decision, SavedOutcome } from "../middleware/middleware.js";
 import type { Route } from "../route.js";
-import { after, type MaybePromise } from "../settled.js";
+import { after, isPromise, type MaybePromise } from "../settled.js";
 import type { Invocation } from "./invoke.js";
 import type { LeaseKeeper } from "./lease-keeper.js";
 import type { JobHost, RunningJob } from "./running-job.js";
@@ -87,10 +87,14 @@ export class Concluder {
   /** Settles a job before it runs, for `delivery: "at-most-once"`. */
   settleFirst(job: RunningJob, next: (settled: boolean) => void): void {
     job.settledFirst = true;
-    this.#options.settler.settle({ lease: job.claimed, kind: "complete" }, (status) => {
-      this.#options.leases.delete(job.claimed);
-      if (status === "lost") this.#lost(job);
-      next(status === "settled");
+    this.#options.settler.settle({
+      settlement: { lease: job.claimed, kind: "complete" },
+      done: (status, error) => {
+        this.#options.leases.delete(job.claimed);
+        if (error !== undefined) this.#gaveUp(job.claimed, error);
+        if (status === "lost") this.#lost(job);
+        next(status === "settled");
+      },
     });
   }
 
@@ -101,17 +105,20 @@ export class Concluder {
   }
 
   conclude(job: RunningJob, outcome: Invocation): void {
-    const { middleware } = this.#options.host;
-    const asked = after(middleware.postExecute(job, outcome), () =>
-      outcome.ok ? undefined : middleware.onError(job, outcome.error),
-    );
-    const ended = after(asked as MaybePromise<unknown>, (decision) => this.#end(job, outcome, decision));
-    if (ended instanceof Promise) {
-      ended.catch((error: unknown) => job.logger.error({ err: error }, "the attempt could not be concluded"));
-    }
+    const asked = this.#ask(job, outcome);
+    if (isPromise(asked)) void asked.then((decision) => this.#end(job, outcome, decision));
+    else this.#end(job, outcome, asked);
   }
 
-  #end(job: RunningJob, outcome: Invocation, decision: unknown): void {
+  /** What middleware decides about the attempt, if anything. Its errors are logged, never thrown. */
+  #ask(job: RunningJob, outcome: Invocation): MaybePromise<Decision | undefined> {
+    const { middleware } = this.#options.host;
+    const told = middleware.postExecute(job, outcome);
+    if (outcome.ok) return isPromise(told) ? told.then(() => undefined) : undefined;
+    return after(told, () => middleware.onError(job, outcome.error));
+  }
+
+  #end(job: RunningJob, outcome: Invocation, decision: Decision | undefined): void {
     const duration = this.#options.host.clock.now() - job.startedAt;
     if (outcome.ok) {
       try {
@@ -125,32 +132,33 @@ export class Concluder {
   }
 
   #complete(job: RunningJob, value: unknown, duration: number): void {
-    const { codec, events } = this.#options;
-    const fields = { id: job.id, attempt: job.attempt, ttl: job.resultTtl };
-    const outcome = job.keepsResult ? completedOutcome(fields, value, codec) : undefined;
-    const settlement: Settlement =
-      outcome === undefined
-        ? { lease: job.claimed, kind: "complete" }
-        : { lease: job.claimed, kind: "complete", outcome };
-    this.#settleRun(job, settlement, duration, () => {
+    const { codec, events, host } = this.#options;
+    const lease = job.claimed;
+    const settlement: Settlement = job.keepsResult
+      ? { lease, kind: "complete", outcome: completedOutcome(outcomeFields(job), value, codec) }
+      : { lease, kind: "complete" };
+    this.#settleRun(job, settlement, () => {
       this.counts.completed += 1;
       if (events.wanted("job:completed")) events.emit("job:completed", { ...this.#event(job), duration });
-      this.#saved(job, { ok: true, value, state: "completed" });
+      void host.middleware.postSave(job, { ok: true, value, state: "completed" });
     });
   }
 
-  #fail(job: RunningJob, outcome: Extract<Invocation, { ok: false }>, decision: unknown, duration: number): void {
+  #fail(
+    job: RunningJob,
+    outcome: Extract<Invocation, { ok: false }>,
+    decision: Decision | undefined,
+    duration: number,
+  ): void {
     const { host } = this.#options;
     const error = decision ?? outcome.error;
     const verdict = this.#verdict(job, outcome, error);
     if (verdict.kind === "lost") return this.#lost(job);
     const { state, settlement } = this.#ending(job, verdict);
-    this.#settleRun(job, settlement, duration, () => {
+    this.#settleRun(job, settlement, () => {
       this.#tell(job, verdict, duration);
-      const saved = after(verdict.kind === "dead" ? this.#failed(job, outcome) : undefined, () =>
-        host.middleware.postSave(job, { ok: false, error: outcome.error, state }),
-      );
-      void saved;
+      const told = verdict.kind === "dead" ? this.#failed(job, outcome) : undefined;
+      void after(told, () => host.middleware.postSave(job, { ok: false, error: outcome.error, state }));
     });
   }
 
@@ -180,8 +188,7 @@ export class Concluder {
     if (verdict.kind === "retry") {
       return { state: "retrying", settlement: { lease, kind: "retry", delay: verdict.delay, history } };
     }
-    const fields = { id: job.id, attempt: job.attempt, ttl: job.resultTtl };
-    const outcome = failedOutcome(fields, verdict.kind, verdict.error, readEntries(history, codec), codec);
+    const outcome = failedOutcome(outcomeFields(job), verdict.kind, verdict.error, readEntries(history, codec), codec);
     if (verdict.kind === "cancelled") return { state: "cancelled", settlement: { lease, kind: "complete", outcome } };
     return { state: "dead", settlement: { lease, kind: "dead", reason: verdict.reason, history, outcome } };
   }
@@ -217,13 +224,9 @@ export class Concluder {
     }
   }
 
-  #saved(job: RunningJob, outcome: SavedOutcome): void {
-    void this.#options.host.middleware.postSave(job, outcome);
-  }
-
   /** A job that was settled before it ran has only its outcome left to store. */
-  #settleRun(job: RunningJob, settlement: Settlement, duration: number, settled: () => void): void {
-    if (!job.settledFirst) return this.#settle(job.claimed, settlement, settled, () => this.#lost(job, duration));
+  #settleRun(job: RunningJob, settlement: Settlement, settled: () => void): void {
+    if (!job.settledFirst) return this.#settle(job.claimed, settlement, settled, job);
     const outcome = "outcome" in settlement ? settlement.outcome : undefined;
     this.#store(outcome).then(settled, (error: unknown) => {
       job.logger.error({ err: error }, "the outcome of the job could not be stored");
@@ -234,20 +237,28 @@ export class Concluder {
     if (outcome !== undefined) await this.#options.route.backend?.store([outcome]);
   }
 
-  #settle(claimed: ClaimedJob, settlement: Settlement, settled: () => void, lost?: () => void): void {
-    const { settler, leases, host } = this.#options;
-    settler.settle(settlement, (status, error) => {
-      leases.delete(claimed);
-      if (error !== undefined)
-        host.logger.error({ err: error, job: claimed.id }, "a job could not be settled; its lease will pass");
-      if (status === "settled") settled();
-      else lost?.();
+  /** @param running - Told of where the lease is lost; a job that never started is simply dropped. */
+  #settle(claimed: ClaimedJob, settlement: Settlement, settled: () => void, running?: RunningJob): void {
+    const { settler, leases } = this.#options;
+    settler.settle({
+      settlement,
+      done: (status, error) => {
+        leases.delete(claimed);
+        if (error !== undefined) this.#gaveUp(claimed, error);
+        if (status === "settled") settled();
+        else if (running !== undefined) this.#lost(running);
+      },
     });
   }
 
-  #lost(job: RunningJob, duration = 0): void {
+  #gaveUp({ id }: ClaimedJob, error: unknown): void {
+    this.#options.host.logger.error({ err: error, job: id }, "a job could not be settled; its lease will pass");
+  }
+
+  #lost(job: RunningJob): void {
     this.counts.lost += 1;
     this.#options.leases.delete(job.claimed);
+    const duration = this.#options.host.clock.now() - job.startedAt;
     this.#options.events.emit("job:lost", { ...this.#event(job), duration });
   }
 
@@ -255,4 +266,8 @@ export class Concluder {
     const { id, task, queue, attempt } = job;
     return { id, task, queue, attempt, worker: this.#options.worker };
   }
+}
+
+function outcomeFields(job: RunningJob): OutcomeFields {
+  return { id: job.id, attempt: job.attempt, ttl: job.resultTtl };
 }

@@ -10,7 +10,8 @@ const SETTLE_BATCH = 500;
 /** An attempt to settle, and who wants to know. */
 export interface Settling {
   readonly settlement: Settlement;
-  readonly done: (status: SettleStatus, error?: unknown) => void;
+  /** `error` says why it could not be settled, where the broker gave no answer. */
+  done(status: SettleStatus, error?: unknown): void;
 }
 
 export interface SettlerOptions {
@@ -44,9 +45,9 @@ export class Settler {
     return this.#pending;
   }
 
-  settle(settlement: Settlement, done: Settling["done"]): void {
+  settle(item: Settling): void {
     this.#pending += 1;
-    this.#batcher.add({ settlement, done });
+    this.#batcher.add(item);
   }
 
   /** Resolves when all that was given has been settled, or given up. */
