@@ -46,6 +46,25 @@ export const delays: CaseGroup = {
       },
     },
     {
+      name: "of a moment in the past do not let a job overtake those that wait",
+      requires: ({ delay, fifo }) => delay && fifo,
+      async run(c) {
+        const { time } = await c.connection.ping();
+        const ids = [await c.publishOne(), await c.publishOne({ notBefore: { at: time - HOUR } })];
+        assert.deepEqual(idsOf(await c.take(await c.consumer(), 2)), ids);
+      },
+    },
+    {
+      name: "that end at one moment keep the order of publishing",
+      requires: ({ delay, fifo }) => delay && fifo,
+      async run(c) {
+        const at = (await c.connection.ping()).time + 2 * c.unit;
+        const ids = await c.publish(...Array.from({ length: 20 }, () => ({ notBefore: { at } })));
+        await c.advance(3 * c.unit);
+        assert.deepEqual(idsOf(await c.take(await c.consumer(), 20)), ids);
+      },
+    },
+    {
       name: "of 60 days hold, and do not trouble a claim that waits",
       requires: ({ delay }) => delay,
       async run(c) {

@@ -90,6 +90,8 @@ export const inspection: CaseGroup = {
         const { time } = await c.connection.ping();
         const id = await c.publishOne({ notBefore: { at: time + 50 * c.unit } });
         assert.equal((await c.inspector.find([id]))[0]?.dueAt, time + 50 * c.unit);
+        const past = await c.publishOne({ notBefore: { at: time - 50 * c.unit } });
+        assert.ok(((await c.inspector.find([past]))[0]?.dueAt ?? 0) >= time - 1, "a moment in the past is now");
       },
     },
     {
@@ -117,6 +119,24 @@ export const intervention: CaseGroup = {
         const again = await c.takeOne(consumer);
         assert.deepEqual([again.id, again.attempt, again.losses, again.priority], [lease.id, 1, 0, priority]);
         sameBytes(again.body, bytes("the body"));
+      },
+    },
+    {
+      name: "retries a dead letter without the losses and the request to cancel that it died with",
+      requires: ({ inspect, leases, cancel }) => inspect && leases === "timed" && cancel,
+      async run(c) {
+        const consumer = await c.consumer({ lease: 2 * c.unit });
+        await c.claimedJob(consumer);
+        await c.advance(3 * c.unit);
+        await c.broker.sweep({ max: 10, delay: 0, jitter: 0 });
+        const lease = await c.takeOne(consumer);
+        assert.equal(lease.losses, 1);
+        await c.broker.cancel([{ id: lease.id }]);
+        await bury(consumer, lease);
+        await c.inspector.retry([lease.id]);
+        const again = await c.takeOne(consumer);
+        assert.equal(again.losses, 0);
+        assert.deepEqual(await consumer.extend([again]), ["held"]);
       },
     },
     {
