@@ -35,7 +35,7 @@ interface Started {
 /** Starts the quick start with a temporary folder of its own. */
 function startQuickstart(): Started {
   const env = { ...process.env, TMPDIR: temporary };
-  const child = spawn(process.execPath, [JITI, "examples/quickstart/run.ts"], {
+  const child = spawn(process.execPath, ["examples/quickstart/start.js"], {
     cwd: ROOT,
     env,
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,0 +1,7 @@
+/** What `npm run quickstart` runs: builds taskwright if that is due, then runs run.ts as it is, keeping no cache of it. */
+import { createJiti } from "jiti";
+
+const jiti = createJiti(import.meta.url, { fsCache: false });
+const { build, isStale } = await jiti.import("../../scripts/build.ts");
+if ((await isStale()) && !(await build())) process.exit(1);
+await jiti.import("./run.ts");
