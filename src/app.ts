@@ -124,9 +124,11 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
       tasks: this.#tasks,
       generateId: makeId ?? (() => generateId(time.now())),
     };
+    const copier = createCodec("msgpack", this.types, this.errors);
     const enqueuer = new Enqueuer(
       () => this.#runtime ?? this.#connect(),
       () => this.drain(),
+      (value) => copier.decode(copier.encode(value)) as typeof value,
     );
     this.#sender = {
       enqueue: (definition, args, bound) => enqueuer.enqueue(definition, args, bound),

@@ -2,7 +2,7 @@ import type { OutgoingJob, PublishStatus } from "../contracts/index.js";
 import { validateArgs } from "../job/arguments.js";
 import { runningJob } from "../job/current.js";
 import { ConfigError } from "../job/errors.js";
-import { Job } from "../job/handle.js";
+import { Job, type JobAccess } from "../job/handle.js";
 import { encodeMessage, type OutgoingMessage } from "../job/message.js";
 import type { ResolvedOptions } from "../job/options.js";
 import type { Publishing, Route } from "../route.js";
@@ -28,16 +28,20 @@ export class Enqueuer {
   readonly #connected: () => MaybePromise<Runtime>;
   /** Runs what was enqueued, where the driver says that jobs run at enqueue. */
   readonly #drain: () => Promise<unknown>;
+  /** Copies what can be sent. */
+  readonly #copy: <T>(value: T) => T;
 
-  constructor(connected: () => MaybePromise<Runtime>, drain: () => Promise<unknown>) {
+  constructor(connected: () => MaybePromise<Runtime>, drain: () => Promise<unknown>, copy: <T>(value: T) => T) {
     this.#connected = connected;
     this.#drain = drain;
+    this.#copy = copy;
   }
 
   enqueue<R>(definition: TaskDefinition, args: readonly unknown[], options: ResolvedOptions): PendingJob<R> {
-    const call: Call = { definition, args, options };
     return new PendingJob((resolve, reject) => {
-      const failed = after(this.#connected(), (runtime) => this.#send(runtime, call, resolve, reject));
+      const failed = this.#routed(args, options, (at, sent, given) =>
+        this.#send(at, { definition, args: sent, options: given }, resolve, reject),
+      );
       if (isPromise(failed)) failed.then(undefined, reject);
     });
   }
@@ -47,13 +51,49 @@ export class Enqueuer {
     argsList: readonly (readonly unknown[])[],
     options: ResolvedOptions,
   ): Promise<Job<R>[]> {
-    const runtime = await this.#connected();
-    const route = await routeFor(runtime, options);
-    const sendings: Sending<R>[] = [];
-    for (const args of argsList) {
-      const prepared = prepare(runtime, { definition, args, options });
-      sendings.push(new Sending(runtime, route, isPromise(prepared) ? await prepared : prepared, options));
-    }
+    return this.#routed(argsList, options, (at, list, given) => {
+      const calls = list.map((args) => ({ definition, args, options: given }));
+      return after(prepareAll(at.runtime, calls), (prepared) => this.#sendAll<R>(at, prepared, given));
+    });
+  }
+
+  /**
+   * Finds the way of a call, and sends it. One that has to wait for a connection is copied before: what the caller does to
+   * its arguments afterwards must not reach the job.
+   */
+  #routed<Args, T>(
+    args: Args,
+    options: ResolvedOptions,
+    send: (at: JobAccess, args: Args, options: ResolvedOptions) => MaybePromise<T>,
+  ): MaybePromise<T> {
+    const at = after(this.#connected(), (runtime) =>
+      after(routeFor(runtime, options), (route): JobAccess => ({ runtime, route })),
+    );
+    if (!isPromise(at)) return send(at, args, options);
+    return Promise.all([at, this.#copied(args, options)]).then(([open, copy]) => send(open, copy.args, copy.options));
+  }
+
+  /** Asynchronous only so that what cannot be copied rejects like all else: it copies before it returns. */
+  async #copied<Args>(args: Args, options: ResolvedOptions): Promise<{ args: Args; options: ResolvedOptions }> {
+    const { kwargs } = options;
+    const kept = kwargs === undefined ? options : { ...options, kwargs: this.#copy(kwargs) };
+    return { args: this.#copy(args), options: kept };
+  }
+
+  /** A call that need not wait for anything reaches its batch with no promise but the caller's own. */
+  #send<R>({ runtime, route }: JobAccess, call: Call, resolve: Resolve<R>, reject: Reject): MaybePromise<void> {
+    const { options } = call;
+    return after(prepare(runtime, call), (prepared) => {
+      const sending = new Sending<R>(runtime, route, prepared, options, resolve, reject);
+      // In a transaction of the user's nothing may be awaited before the write, so those calls join no batch.
+      if (options.tx !== undefined) return this.#sendAlone(sending, options.tx);
+      if (route.at.driver.inline) return this.#sendAlone(sending);
+      return route.publish(sending);
+    });
+  }
+
+  async #sendAll<R>({ runtime, route }: JobAccess, all: readonly Prepared[], options: ResolvedOptions): Promise<Job<R>[]> {
+    const sendings = all.map((prepared) => new Sending<R>(runtime, route, prepared, options));
     const statuses = await route.publishAll(
       sendings.map(({ job }) => job),
       options.tx,
@@ -61,20 +101,6 @@ export class Enqueuer {
     if (route.at.driver.inline) await this.#drain();
     const handles = sendings.map((sending, index) => sending.sent(statuses[index]));
     return handles.some(isPromise) ? Promise.all(handles) : (handles as Job<R>[]);
-  }
-
-  /** A call that need not wait for anything reaches its batch with no promise but the caller's own. */
-  #send<R>(runtime: Runtime, call: Call, resolve: Resolve<R>, reject: Reject): MaybePromise<void> {
-    const { options } = call;
-    return after(routeFor(runtime, options), (route) =>
-      after(prepare(runtime, call), (prepared) => {
-        const sending = new Sending<R>(runtime, route, prepared, options, resolve, reject);
-        // In a transaction of the user's nothing may be awaited before the write, so those calls join no batch.
-        if (options.tx !== undefined) return this.#sendAlone(sending, options.tx);
-        if (route.at.driver.inline) return this.#sendAlone(sending);
-        return route.publish(sending);
-      }),
-    );
   }
 
   async #sendAlone<R>(sending: Sending<R>, transaction?: object): Promise<void> {
@@ -133,6 +159,11 @@ class Sending<R> implements Publishing {
     const told = middleware.postSend(this.#message);
     return isPromise(told) ? told.then(() => job) : job;
   }
+}
+
+function prepareAll(runtime: Runtime, calls: readonly Call[]): MaybePromise<Prepared[]> {
+  const prepared = calls.map((call) => prepare(runtime, call));
+  return prepared.some(isPromise) ? Promise.all(prepared) : (prepared as Prepared[]);
 }
 
 function prepare(runtime: Runtime, call: Call): MaybePromise<Prepared> {
