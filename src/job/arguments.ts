@@ -12,11 +12,11 @@ export function validateArgs(
   { name, schemas }: TaskDefinition,
   args: readonly unknown[],
 ): MaybePromise<readonly unknown[]> {
-  const what = `the arguments of task "${name}"`;
-  if (schemas.args !== undefined) return validate(schemas.args, args, what) as MaybePromise<readonly unknown[]>;
+  const what = (): string => `the arguments of task "${name}"`;
+  if (schemas.args !== undefined) return validate(schemas.args, args, what()) as MaybePromise<readonly unknown[]>;
   if (schemas.input === undefined) return args;
-  if (args.length > 1) throw new ValidationError(`${what} must be one, not ${args.length}`, []);
-  return after(validate(schemas.input, args[0], what), (input) => [input]);
+  if (args.length > 1) throw new ValidationError(`${what()} must be one, not ${args.length}`, []);
+  return after(validate(schemas.input, args[0], what()), (input) => [input]);
 }
 
 /**

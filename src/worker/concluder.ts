@@ -3,10 +3,9 @@ import type { AttemptEvent, EndEvent, Events } from "../events.js";
 import type { Codec } from "../job/codec/index.js";
 import { appendHistory, historyEntry, readEntries } from "../job/history.js";
 import { completedOutcome, failedOutcome, type OutcomeFields } from "../job/outcome.js";
-import type { Decision, SavedOutcome } from "../middleware/middleware.js";
+import type { Decision, HandlerOutcome, SavedOutcome } from "../middleware/middleware.js";
 import type { Route } from "../route.js";
 import { after, isPromise, type MaybePromise } from "../settled.js";
-import type { Invocation } from "./invoke.js";
 import type { LeaseKeeper } from "./lease-keeper.js";
 import type { JobHost, RunningJob } from "./running-job.js";
 import type { Settler } from "./settler.js";
@@ -34,6 +33,7 @@ export interface ConcluderOptions {
   readonly worker: string;
 }
 
+type Failure = Extract<HandlerOutcome, { ok: false }>;
 type Ending = { readonly state: SavedOutcome["state"]; readonly settlement: Settlement };
 
 /**
@@ -99,33 +99,34 @@ export class Concluder {
   }
 
   /** What came of a handler after its attempt was concluded without it. */
-  late(job: RunningJob, outcome: Invocation): void {
+  late(job: RunningJob, outcome: HandlerOutcome): void {
     if (outcome.ok) job.logger.warn({}, "the handler returned after its attempt had ended; its result is dropped");
     else job.logger.debug({ err: outcome.error }, "the handler ended after its attempt had");
   }
 
-  conclude(job: RunningJob, outcome: Invocation): void {
+  conclude(job: RunningJob, outcome: HandlerOutcome): void {
     const asked = this.#ask(job, outcome);
     if (isPromise(asked)) void asked.then((decision) => this.#end(job, outcome, decision));
     else this.#end(job, outcome, asked);
   }
 
   /** What middleware decides about the attempt, if anything. Its errors are logged, never thrown. */
-  #ask(job: RunningJob, outcome: Invocation): MaybePromise<Decision | undefined> {
+  #ask(job: RunningJob, outcome: HandlerOutcome): MaybePromise<Decision | undefined> {
     const { middleware } = this.#options.host;
     const told = middleware.postExecute(job, outcome);
     if (outcome.ok) return isPromise(told) ? told.then(() => undefined) : undefined;
     return after(told, () => middleware.onError(job, outcome.error));
   }
 
-  #end(job: RunningJob, outcome: Invocation, decision: Decision | undefined): void {
+  #end(job: RunningJob, outcome: HandlerOutcome, decision: Decision | undefined): void {
     const duration = this.#options.host.clock.now() - job.startedAt;
     if (outcome.ok) {
       try {
         return this.#complete(job, outcome.value, duration);
       } catch (error) {
         // The value cannot be encoded: another run would not change that.
-        return this.#fail(job, { ok: false, error, invalid: "invalid-result" }, undefined, duration);
+        job.checking = "invalid-result";
+        return this.#fail(job, { ok: false, error }, undefined, duration);
       }
     }
     this.#fail(job, outcome, decision, duration);
@@ -146,13 +147,13 @@ export class Concluder {
 
   #fail(
     job: RunningJob,
-    outcome: Extract<Invocation, { ok: false }>,
+    outcome: Failure,
     decision: Decision | undefined,
     duration: number,
   ): void {
     const { host } = this.#options;
     const error = decision ?? outcome.error;
-    const verdict = this.#verdict(job, outcome, error);
+    const verdict = this.#verdict(job, error);
     if (verdict.kind === "lost") return this.#lost(job);
     const { state, settlement } = this.#ending(job, verdict);
     this.#settleRun(job, settlement, () => {
@@ -163,12 +164,12 @@ export class Concluder {
   }
 
   /** Whatever a user's policy throws ends the attempt as a failure for good: it would throw again. */
-  #verdict(job: RunningJob, outcome: Extract<Invocation, { ok: false }>, error: unknown): Verdict {
-    if (outcome.invalid !== undefined && job.abortReason === undefined) {
-      return { kind: "dead", reason: outcome.invalid, error };
+  #verdict(job: RunningJob, error: unknown): Verdict {
+    if (job.checking !== undefined && job.abortReason === undefined) {
+      return { kind: "dead", reason: job.checking, error };
     }
     try {
-      const verdict = verdictOn(job, error, outcome.instance, this.#options.host.random);
+      const verdict = verdictOn(job, error, this.#options.host.random);
       // The broker has let go of a job that was settled before it ran: there is nothing to give back or to repeat.
       const over = job.settledFirst && (verdict.kind === "retry" || verdict.kind === "release");
       return over ? { kind: "dead", reason: "failed", error } : verdict;
@@ -213,7 +214,8 @@ export class Concluder {
   }
 
   /** The `failed` hook of a class task. */
-  #failed(job: RunningJob, { instance, error }: Extract<Invocation, { ok: false }>): MaybePromise<void> {
+  #failed(job: RunningJob, { error }: Failure): MaybePromise<void> {
+    const { instance } = job;
     if (instance?.failed === undefined) return;
     const report = (thrown: unknown): void => job.logger.error({ err: thrown }, "the failed() hook threw");
     try {

@@ -1,11 +1,12 @@
 import type { ClaimedJob } from "../contracts/index.js";
 import { formatDuration } from "../job/duration.js";
 import { LeaseLostError, ShutdownError, TimeoutError } from "../job/errors.js";
+import type { HandlerOutcome } from "../middleware/middleware.js";
 import type { MiddlewareStack } from "../middleware/stack.js";
 import { isPromise } from "../settled.js";
 import type { Concluder } from "./concluder.js";
 import { Deadlines } from "./deadlines.js";
-import { type Invocation, invoke } from "./invoke.js";
+import { invoke } from "./invoke.js";
 import type { LeaseKeeper } from "./lease-keeper.js";
 import type { RunningJob } from "./running-job.js";
 import { type TriageOptions, triage } from "./triage.js";
@@ -139,13 +140,13 @@ export class Executor {
   }
 
   /** The handler is over. */
-  #ended(job: RunningJob, outcome: Invocation): void {
+  #ended(job: RunningJob, outcome: HandlerOutcome): void {
     if (job.concluded) this.#options.concluder.late(job, outcome);
     else this.#conclude(job, outcome);
     this.#end(job);
   }
 
-  #conclude(job: RunningJob, outcome: Invocation): void {
+  #conclude(job: RunningJob, outcome: HandlerOutcome): void {
     job.concluded = true;
     this.#options.concluder.conclude(job, outcome);
   }

@@ -1,51 +1,53 @@
-import type { DeadReason } from "../contracts/index.js";
 import { validateArgs, validateResult } from "../job/arguments.js";
 import { runAs } from "../job/current.js";
 import type { HandlerOutcome } from "../middleware/middleware.js";
 import type { MiddlewareStack } from "../middleware/stack.js";
-import { after, isPromise, type MaybePromise } from "../settled.js";
+import { isPromise, type MaybePromise } from "../settled.js";
 import type { TaskHandler } from "../task.js";
 import type { RunningJob } from "./running-job.js";
 
-/** How a handler ended; `invalid` where its arguments or its result did not fit the task's schema. */
-export type Invocation = HandlerOutcome & {
-  readonly invalid?: DeadReason;
-  /** The instance, of a class task. */
-  readonly instance?: TaskHandler;
-};
-
-/** Runs the handler with all that stands before it: middleware, then validation. A synchronous job costs no promise. */
-export function invoke(job: RunningJob, middleware: MiddlewareStack): MaybePromise<Invocation> {
-  let invalid: DeadReason | undefined;
-  let instance: TaskHandler | undefined;
-  const failed = (error: unknown): Invocation => ({
-    ok: false,
-    error,
-    ...(invalid && { invalid }),
-    ...(instance && { instance }),
-  });
+/**
+ * Runs the handler with all that stands before and after it: middleware, validation of the arguments, the call, validation
+ * of the result. Each step goes on at once where the one before was synchronous, so a synchronous job costs no promise.
+ */
+export function invoke(job: RunningJob, middleware: MiddlewareStack): MaybePromise<HandlerOutcome> {
   try {
-    const { definition } = job;
-    if (definition.isClass) instance = new (definition.handler as new () => TaskHandler)();
-    const value = after(middleware.preExecute(job), () => {
-      invalid = "invalid-arguments";
-      return after(validateArgs(definition, job.args), (args) => {
-        invalid = undefined;
-        return after(call(job, instance, args), (returned) => {
-          invalid = "invalid-result";
-          return validateResult(definition, returned);
-        });
-      });
-    });
-    return isPromise(value)
-      ? Promise.resolve(value).then((done) => ({ ok: true, value: done }), failed)
-      : { ok: true, value };
+    if (job.definition.isClass) job.instance = new (job.definition.handler as new () => TaskHandler)();
+    const ready = middleware.preExecute(job);
+    const value = isPromise(ready) ? ready.then(() => checkAndCall(job)) : checkAndCall(job);
+    return isPromise(value) ? Promise.resolve(value).then(returned, thrown) : returned(value);
   } catch (error) {
-    return failed(error);
+    return thrown(error);
   }
 }
 
-function call(job: RunningJob, instance: TaskHandler | undefined, args: readonly unknown[]): MaybePromise<unknown> {
+function returned(value: unknown): HandlerOutcome {
+  return { ok: true, value };
+}
+
+function thrown(error: unknown): HandlerOutcome {
+  return { ok: false, error };
+}
+
+function checkAndCall(job: RunningJob): MaybePromise<unknown> {
+  job.checking = "invalid-arguments";
+  const args = validateArgs(job.definition, job.args);
+  return isPromise(args) ? args.then((checked) => callAndCheck(job, checked)) : callAndCheck(job, args);
+}
+
+function callAndCheck(job: RunningJob, args: readonly unknown[]): MaybePromise<unknown> {
+  job.checking = undefined;
+  const value = call(job, args);
+  return isPromise(value) ? Promise.resolve(value).then((late) => check(job, late)) : check(job, value);
+}
+
+function call(job: RunningJob, args: readonly unknown[]): MaybePromise<unknown> {
+  const { instance } = job;
   if (instance !== undefined) return runAs(job, (...given: never[]) => instance.handle(...given), args);
   return runAs(job, job.definition.handler as (...given: never[]) => unknown, args);
+}
+
+function check(job: RunningJob, value: unknown): MaybePromise<unknown> {
+  job.checking = "invalid-result";
+  return validateResult(job.definition, value);
 }

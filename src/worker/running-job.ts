@@ -1,12 +1,12 @@
 import type { Settings } from "../config/resolve.js";
-import type { ClaimedJob, Logger } from "../contracts/index.js";
+import type { ClaimedJob, DeadReason, Logger } from "../contracts/index.js";
 import type { Backoff } from "../job/backoff.js";
 import type { JobMessage } from "../job/message.js";
 import type { Delivery, Labels } from "../job/options.js";
 import { withFields } from "../logger.js";
 import type { ExecutingJob } from "../middleware/middleware.js";
 import type { Services } from "../runtime.js";
-import type { TaskDefinition } from "../task.js";
+import type { TaskDefinition, TaskHandler } from "../task.js";
 
 /** What a running job asks of its worker. */
 export interface JobHost extends Services {
@@ -31,6 +31,10 @@ export class RunningJob implements ExecutingJob {
   startedAt = 0;
   /** What ended the attempt is decided: whatever the handler still does has no effect. */
   concluded = false;
+  /** The handler's instance, of a class task. */
+  instance: TaskHandler | undefined = undefined;
+  /** What is being validated, if anything is: an error meanwhile says that this does not fit. */
+  checking: DeadReason | undefined = undefined;
   /** Settled before it ran, as `delivery: "at-most-once"` asks. */
   settledFirst = false;
   readonly #host: JobHost;

@@ -3,7 +3,7 @@ import { backoffDelay } from "../job/backoff.js";
 import { DeadLetter, Discard, Retry, Snooze } from "../job/decisions.js";
 import { parseDuration } from "../job/duration.js";
 import { CancelledError, LeaseLostError, ShutdownError } from "../job/errors.js";
-import type { RetryOn, TaskHandler } from "../task.js";
+import type { RetryOn } from "../task.js";
 import type { RunningJob } from "./running-job.js";
 
 /** What is to become of a job whose attempt did not return. */
@@ -20,7 +20,7 @@ export type Verdict =
  *
  * @param error - What was thrown; a decision counts as one.
  */
-export function verdictOn(job: RunningJob, error: unknown, handler: TaskHandler | undefined, random: Random): Verdict {
+export function verdictOn(job: RunningJob, error: unknown, random: Random): Verdict {
   const stopped = job.abortReason;
   if (stopped instanceof LeaseLostError) return { kind: "lost" };
   if (stopped instanceof ShutdownError) return { kind: "release", delay: 0 };
@@ -30,7 +30,7 @@ export function verdictOn(job: RunningJob, error: unknown, handler: TaskHandler 
   if (error instanceof DeadLetter) return { kind: "dead", reason: "rejected", error };
   if (job.attempt >= job.attempts) return { kind: "dead", reason: "failed", error };
   if (error instanceof Retry) return { kind: "retry", delay: retryDelay(job, error, random), error };
-  if (!isRetryable(job, error, handler)) return { kind: "dead", reason: "failed", error };
+  if (!isRetryable(job, error)) return { kind: "dead", reason: "failed", error };
   return { kind: "retry", delay: backoffDelay(job.backoff, job.attempt, error, random), error };
 }
 
@@ -39,8 +39,8 @@ function retryDelay(job: RunningJob, { delay, cause }: Retry, random: Random): n
   return backoffDelay(job.backoff, job.attempt, cause, random);
 }
 
-function isRetryable(job: RunningJob, error: unknown, handler: TaskHandler | undefined): boolean {
-  if (handler?.shouldRetry !== undefined) return handler.shouldRetry(toError(error), job.attempt);
+function isRetryable(job: RunningJob, error: unknown): boolean {
+  if (job.instance?.shouldRetry !== undefined) return job.instance.shouldRetry(toError(error), job.attempt);
   const { retryOn } = job.definition;
   return retryOn === undefined || matches(retryOn, error, job.attempt);
 }

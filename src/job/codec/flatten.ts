@@ -27,7 +27,7 @@ export function isSendable(value: unknown, types: TypeRegistry): boolean {
  * Rewrites a value as what the format has, with tags for the rest. Answers the value itself where nothing in it needs
  * rewriting, which is the common case and copies nothing.
  *
- * One instance flattens one value: it keeps the path it is at, for errors.
+ * One instance flattens one value at a time: it keeps the path it is at, for errors.
  */
 export class Flattener {
   readonly #text: boolean;

