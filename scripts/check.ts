@@ -39,6 +39,7 @@ const PARTS: readonly Part[] = [
   { name: "package", title: "publint and attw", check: checkPackage },
   command("unused", "unused code and dependencies", "knip", []),
   command("matrix", "driver matrix in the README", "jiti", ["scripts/driver-matrix.ts", "--check"]),
+  command("reference", "docs/configuration.md", "jiti", ["scripts/generate-configuration-docs.ts", "--check"]),
   command("test", "tests", "vitest", ["run", ...report]),
   command("examples", "examples", "jiti", ["scripts/run-examples.ts"]),
   command("pack", "pack, install and use in an empty folder", "jiti", ["scripts/pack-check.ts"]),

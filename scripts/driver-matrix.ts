@@ -1,8 +1,8 @@
 /**
  * Writes the driver matrix of the README from the drivers' `Capabilities`.
  *
- *   npm run matrix               writes it
- *   npm run matrix -- --check    fails if it is not fresh
+ *   jiti scripts/driver-matrix.ts            writes it
+ *   jiti scripts/driver-matrix.ts --check    fails if it is not fresh
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { DRIVER_SCHEMES, driverFromUrl } from "../src/drivers/index.js";
 import { ROOT } from "./shell.js";
 
 const README = join(ROOT, "README.md");
-const BEGIN = "<!-- driver matrix: written by npm run matrix -->";
+const BEGIN = "<!-- driver matrix: written by npm run generate -->";
 const END = "<!-- end of driver matrix -->";
 
 /** What each capability is called in the README, in the order of the table. */
@@ -60,6 +60,6 @@ if (begin < 0 || end < begin) throw new Error(`README.md lacks the lines "${BEGI
 const fresh = `${readme.slice(0, begin + BEGIN.length)}\n${await matrix()}\n${readme.slice(end)}`;
 if (!process.argv.includes("--check")) await writeFile(README, fresh);
 else if (fresh !== readme) {
-  console.error("the driver matrix in README.md does not say what the drivers claim: run `npm run matrix`");
+  console.error("the driver matrix in README.md does not say what the drivers claim: run `npm run generate`");
   process.exitCode = 1;
 }

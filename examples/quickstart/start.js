@@ -3,5 +3,8 @@ import { createJiti } from "jiti";
 
 const jiti = createJiti(import.meta.url, { fsCache: false });
 const { build, isStale } = await jiti.import("../../scripts/build.ts");
-if ((await isStale()) && !(await build())) process.exit(1);
+if (await isStale()) {
+  console.log("building taskwright, which takes a few seconds");
+  if (!(await build())) process.exit(1);
+}
 await jiti.import("./run.ts");
