@@ -1,0 +1,10 @@
+import { accounts } from "./accounts.js";
+import { cancelling } from "./cancelling.js";
+import type { WorkerCaseGroup } from "./case.js";
+import { crashes } from "./crashes.js";
+import { fencing } from "./fencing.js";
+import { shutdown } from "./shutdown.js";
+import { timing } from "./timing.js";
+
+/** The whole suite, in the order in which it runs. */
+export const WORKER_CASES: readonly WorkerCaseGroup[] = [timing, cancelling, shutdown, fencing, crashes, accounts];

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import type { Entry } from "./ledger.js";
+import type { Exit } from "./worker-process.js";
+
+/** One run of a job, as the ledger tells it. */
+export interface Run {
+  readonly id: string;
+  readonly attempt: number;
+  readonly pid: number;
+  readonly started: number;
+  /** When the handler ended or its process died. Infinite: never. */
+  readonly ended: number;
+  /**
+   * How it went: `ended` and `failed` by itself; `lost` with its lease, `released` by its worker; `died` with its process;
+   * `open` where the ledger knows no end.
+   */
+  readonly fate: "ended" | "failed" | "lost" | "released" | "died" | "open";
+}
+
+/** What the ledger must account for. */
+export interface Account {
+  /** Ids whose enqueue was acknowledged. */
+  readonly acknowledged: Iterable<string>;
+  /** Ids whose enqueue was never answered: they may have been run. */
+  readonly unanswered?: ((id: string) => boolean) | undefined;
+  readonly entries: readonly Entry[];
+  /** How processes ended, by pid. */
+  readonly exits: ReadonlyMap<number, Exit>;
+}
+
+/** What an exact ledger comes to. */
+export interface Audit {
+  readonly runs: ReadonlyMap<string, readonly Run[]>;
+  /** Runs beyond the first of a job whose previous run lost its lease: the price of at-least-once. */
+  readonly repeated: number;
+}
+
+/**
+ * The oracle: every acknowledged job ran, nothing else did, and a job ran again only where its previous run had failed,
+ * was given back, or had lost its lease. Two runs of a job never overlap unless the first had lost its lease.
+ *
+ * @throws AssertionError that names the first jobs of each kind of breach
+ */
+export function audit({ acknowledged, unanswered = () => false, entries, exits }: Account): Audit {
+  const runs = runsOf(entries, exits);
+  const known = new Set(acknowledged);
+  const breaches = {
+    lost: [...known].filter((id) => !runs.has(id)),
+    unexpected: [...runs.keys()].filter((id) => !known.has(id) && !unanswered(id)),
+    unexplained: [...runs.values()].flatMap((job) =>
+      pairs(job)
+        .filter((pair) => !isExplained(pair))
+        .map(describe),
+    ),
+  };
+  for (const [breach, found] of Object.entries(breaches)) {
+    assert.deepEqual(found.slice(0, 5), [], `${found.length} ${breach}`);
+  }
+  const repeated = [...runs.values()].flatMap(pairs).filter(([before]) => isLoss(before)).length;
+  return { runs, repeated };
+}
+
+/** The runs of each job, by their beginning. */
+export function runsOf(entries: readonly Entry[], exits: ReadonlyMap<number, Exit>): Map<string, Run[]> {
+  const ends = endsOf(entries);
+  const runs = new Map<string, Run[]>();
+  for (const { what, id, attempt, pid, at } of entries) {
+    if (what !== "started") continue;
+    const run = {
+      id,
+      attempt,
+      pid,
+      started: at,
+      ...fateOf(ends.get(keyOf({ id, attempt, pid })) ?? [], exits.get(pid)),
+    };
+    const others = runs.get(id);
+    if (others) others.push(run);
+    else runs.set(id, [run]);
+  }
+  return runs;
+}
+
+function endsOf(entries: readonly Entry[]): Map<string, Entry[]> {
+  const ends = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    if (!["ended", "failed", "lost", "released"].includes(entry.what)) continue;
+    const others = ends.get(keyOf(entry));
+    if (others) others.push(entry);
+    else ends.set(keyOf(entry), [entry]);
+  }
+  return ends;
+}
+
+function keyOf({ id, attempt, pid }: Pick<Entry, "id" | "attempt" | "pid">): string {
+  return `${pid} ${attempt} ${id}`;
+}
+
+/** A handler may end well and its attempt be lost all the same, while it was being settled. */
+function fateOf(ends: readonly Entry[], exit: Exit | undefined): Pick<Run, "ended" | "fate"> {
+  const handler = ends.find(({ what }) => what === "ended" || what === "failed");
+  const taken = ends.find(({ what }) => what === "lost" || what === "released");
+  const died = exit?.signal === "SIGKILL";
+  const ended = handler?.at ?? exit?.at ?? Number.POSITIVE_INFINITY;
+  if (taken) return { ended, fate: taken.what as "lost" | "released" };
+  if (died) return { ended, fate: "died" };
+  return { ended, fate: (handler?.what as "ended" | "failed" | undefined) ?? "open" };
+}
+
+type Pair = readonly [before: Run, after: Run];
+
+function pairs(runs: readonly Run[]): Pair[] {
+  return runs.slice(1).flatMap((after, index) => {
+    const before = runs[index];
+    return before ? [[before, after] as const] : [];
+  });
+}
+
+function isLoss({ fate }: Run): boolean {
+  return fate === "lost" || fate === "died";
+}
+
+function isExplained([before, after]: Pair): boolean {
+  if (before.fate === "released") return after.attempt === before.attempt;
+  if (after.attempt <= before.attempt) return false;
+  return isLoss(before) || (before.fate === "failed" && before.ended <= after.started);
+}
+
+function describe([before, after]: Pair): string {
+  const overlap = before.ended > after.started ? ", which overlaps" : "";
+  return `${before.id}: attempt ${before.attempt} ${before.fate} in ${before.pid}, then attempt ${after.attempt} in ${after.pid}${overlap}`;
+}

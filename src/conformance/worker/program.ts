@@ -1,0 +1,3 @@
+import { runConformanceProcess } from "./process.js";
+
+await runConformanceProcess();

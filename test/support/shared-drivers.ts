@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import type { SharedPlace } from "taskwright/conformance";
+import type { Capabilities } from "../../src/contracts/index.js";
+import { compiledSources } from "./compiled.js";
+import { selectedDrivers } from "./drivers.js";
+import { temporaryFolder } from "./temporary.js";
+
+/** Makes an empty place for processes of one case. A driver with a server starts it in its first call. */
+type OpenShared = () => Promise<SharedPlace>;
+
+/** Where the processes of a case meet, for each driver that processes can share. */
+const SHARED: Readonly<Record<string, OpenShared>> = {
+  sqlite: openSqlitePlace,
+};
+
+/** A driver as tests with processes meet it. */
+export interface SharedDriver {
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  readonly open: OpenShared;
+}
+
+/**
+ * Those of the selected drivers that processes can share.
+ *
+ * @throws Error where a driver says that it is shared and there is no place for it here
+ */
+export function sharedDrivers(): SharedDriver[] {
+  return selectedDrivers()
+    .filter(([, { capabilities }]) => capabilities.shared)
+    .map(([name, { capabilities }]) => {
+      const open = SHARED[name];
+      if (open === undefined) throw new Error(`${name} is shared, so it needs its places in ${import.meta.url}`);
+      return { name, capabilities, open };
+    });
+}
+
+/** The command that starts the suite's program from these sources. */
+export async function programCommand(): Promise<string[]> {
+  const folder = await compiledSources();
+  return [process.execPath, "--enable-source-maps", join(folder, "conformance", "worker", "program.js")];
+}
+
+async function openSqlitePlace(): Promise<SharedPlace> {
+  const folder = await temporaryFolder();
+  return { broker: `sqlite:${join(folder.path, "jobs.db")}`, remove: () => folder.remove() };
+}
