@@ -128,7 +128,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     const enqueuer = new Enqueuer(
       () => this.#runtime ?? this.#connect(),
       () => this.drain(),
-      (value) => copier.decode(copier.encode(value)) as typeof value,
+      (value, name) => (copier.decode(copier.encode([value], [name])) as [typeof value])[0],
     );
     this.#sender = {
       enqueue: (definition, args, bound) => enqueuer.enqueue(definition, args, bound),

@@ -23,15 +23,17 @@ interface Prepared {
   readonly job: OutgoingJob;
 }
 
+/** Copies what can be sent. What cannot is named by `name` in the error. */
+type Copy = <T>(value: T, name: string) => T;
+
 /** Makes jobs of calls: composes the message, lets middleware and schemas see it, encodes it and publishes it. */
 export class Enqueuer {
   readonly #connected: () => MaybePromise<Runtime>;
   /** Runs what was enqueued, where the driver says that jobs run at enqueue. */
   readonly #drain: () => Promise<unknown>;
-  /** Copies what can be sent. */
-  readonly #copy: <T>(value: T) => T;
+  readonly #copy: Copy;
 
-  constructor(connected: () => MaybePromise<Runtime>, drain: () => Promise<unknown>, copy: <T>(value: T) => T) {
+  constructor(connected: () => MaybePromise<Runtime>, drain: () => Promise<unknown>, copy: Copy) {
     this.#connected = connected;
     this.#drain = drain;
     this.#copy = copy;
@@ -76,8 +78,8 @@ export class Enqueuer {
   /** Asynchronous only so that what cannot be copied rejects like all else: it copies before it returns. */
   async #copied<Args>(args: Args, options: ResolvedOptions): Promise<{ args: Args; options: ResolvedOptions }> {
     const { kwargs } = options;
-    const kept = kwargs === undefined ? options : { ...options, kwargs: this.#copy(kwargs) };
-    return { args: this.#copy(args), options: kept };
+    const kept = kwargs === undefined ? options : { ...options, kwargs: this.#copy(kwargs, "kwargs") };
+    return { args: this.#copy(args, "args"), options: kept };
   }
 
   /** A call that need not wait for anything reaches its batch with no promise but the caller's own. */
@@ -92,7 +94,11 @@ export class Enqueuer {
     });
   }
 
-  async #sendAll<R>({ runtime, route }: JobAccess, all: readonly Prepared[], options: ResolvedOptions): Promise<Job<R>[]> {
+  async #sendAll<R>(
+    { runtime, route }: JobAccess,
+    all: readonly Prepared[],
+    options: ResolvedOptions,
+  ): Promise<Job<R>[]> {
     const sendings = all.map((prepared) => new Sending<R>(runtime, route, prepared, options));
     const statuses = await route.publishAll(
       sendings.map(({ job }) => job),
