@@ -179,7 +179,8 @@ function prepare(runtime: Runtime, call: Call): MaybePromise<Prepared> {
 }
 
 function checkAndEncode(runtime: Runtime, { definition }: Call, message: OutgoingMessage): MaybePromise<Prepared> {
-  const checked = validateArgs(definition, message.args);
+  const { args, kwargs } = message;
+  const checked = validateArgs(definition, kwargs === undefined ? args : [...args, kwargs]);
   if (isPromise(checked)) return checked.then(() => ({ message, job: encodeMessage(message, runtime.codec) }));
   return { message, job: encodeMessage(message, runtime.codec) };
 }
