@@ -150,10 +150,19 @@ async function close(
   await broker.close();
   watcher.close();
   store.close();
-  if (checkpointer) checkpointer.checkpoint();
-  else client.prepare("PRAGMA wal_checkpoint(PASSIVE)").all([]);
-  checkpointer?.close();
+  checkpoint(client, checkpointer);
   if (ours) client.close();
+}
+
+/** Leaves a short log to whoever opens the file next. Nothing is lost without it, so nothing may fail because of it. */
+function checkpoint(client: Client, checkpointer: Checkpointer | undefined): void {
+  try {
+    if (checkpointer) checkpointer.checkpoint();
+    else client.prepare("PRAGMA wal_checkpoint(PASSIVE)").all([]);
+    checkpointer?.close();
+  } catch {
+    // The disk is full, or the user has closed the database that was lent.
+  }
 }
 
 function sqliteVersion(client: Client): string {

@@ -73,7 +73,7 @@ export class SqliteConsumer implements Consumer {
       if ((look.nextDue ?? Number.POSITIVE_INFINITY) <= now) {
         statements.claiming.promote(look.queue, now, Math.max(max, PROMOTE_MIN));
       }
-      const terms = { name, max: max - jobs.length, now, until: now + lease, worker };
+      const terms = { name, max: max - jobs.length, now, until: Math.ceil(now + lease), worker };
       const claimed = statements.claiming.claim(look.queue, terms);
       for (const job of claimed) jobs.push(job);
     }
@@ -112,7 +112,7 @@ export class SqliteConsumer implements Consumer {
       const statuses = leaseStatuses(statements, leases);
       const held = leases.filter((_, position) => statuses[position] !== "lost");
       const seqs = held.map(({ token }) => fromToken(token).seq);
-      if (seqs.length > 0) statements.leases.extend(seqs, store.now() + this.#options.lease);
+      if (seqs.length > 0) statements.leases.extend(seqs, Math.ceil(store.now() + this.#options.lease));
       return statuses;
     });
   }

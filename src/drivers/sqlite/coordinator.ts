@@ -20,7 +20,7 @@ export class SqliteCoordinator implements Coordinator {
       if (ifVersion !== undefined && ifVersion !== (statements.entries.find(key, now)?.version ?? 0)) return false;
       // Versions are numbered over all keys, so that a key that is removed and written again never repeats one.
       const version = statements.sequences.take("entry", 1);
-      statements.entries.put({ key, value, version }, ttl === undefined ? null : now + ttl);
+      statements.entries.put({ key, value, version }, ttl === undefined ? null : Math.ceil(now + ttl));
       return true;
     });
   }
@@ -39,7 +39,7 @@ export class SqliteCoordinator implements Coordinator {
     const { store, statements } = this.#shared;
     return store.write("durable", () => {
       const now = store.now();
-      return statements.entries.increment(key, by, ttl === undefined ? undefined : now + ttl, now);
+      return statements.entries.increment(key, by, ttl === undefined ? undefined : Math.ceil(now + ttl), now);
     });
   }
 }

@@ -80,7 +80,7 @@ export function toTaskwrightError(
 /** What a caller is told when others held the write lock for longer than `busyTimeout`. */
 export function busyError(location: string, waited: number, cause: unknown): BrokerError {
   return new BrokerError(
-    `${location}: other processes held the write lock for ${waited} ms: try again, write in shorter transactions, or raise busyTimeout`,
+    `${location}: other processes held the write lock for ${Math.round(waited)} ms: try again, write in shorter transactions, or raise busyTimeout`,
     { cause, retryable: true },
   );
 }

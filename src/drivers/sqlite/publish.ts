@@ -46,8 +46,12 @@ function sort(
   const due: Batch = { jobs: [], positions: [] };
   const delayed: Batch = { jobs: [], positions: [] };
   const queues = new Map<string, number>();
+  const chosen = new Set<string>();
   for (const [position, job] of jobs.entries()) {
-    if (job.unique && statements.publishing.exists(job.id, now)) continue;
+    if (job.unique) {
+      if (chosen.has(job.id) || statements.publishing.exists(job.id, now)) continue;
+      chosen.add(job.id);
+    }
     const when = job.notBefore ? resolveWhen(job.notBefore, now) : now;
     const batch = when > now ? delayed : due;
     const queue = queues.get(job.queue) ?? statements.queues.require(job.queue);

@@ -46,8 +46,9 @@ export class Store {
     this.#afterCommit = afterCommit;
   }
 
+  /** Whole milliseconds: the columns are integers. */
   now(): number {
-    return this.#environment.clock.now();
+    return Math.floor(this.#environment.clock.now());
   }
 
   random(): number {

@@ -78,7 +78,8 @@ function parameters(
   const values: Parameter[] = [];
   for (let at = from; at < from + count; at++) {
     const { id, state, attempt, ttl, body } = outcomes[at] as OutcomeRecord;
-    values.push(first + at, encodeId(id), state, attempt, ttl ?? null, ttl === undefined ? null : now + ttl, body);
+    const kept = ttl === undefined ? null : Math.ceil(ttl);
+    values.push(first + at, encodeId(id), state, attempt, kept, kept === null ? null : now + kept, body);
   }
   values.push(now);
   return values;

@@ -42,7 +42,7 @@ export function reports(client: Client): Reports {
     add({ id, progress, log = [], ttl }, n, line, now) {
       const key = encodeId(id);
       if (expire.all([key, now]).length > 0) removeLines.run([key]);
-      upsert.run([n, key, progress ?? null, progress ? 1 : 0, now + ttl]);
+      upsert.run([n, key, progress ?? null, progress ? 1 : 0, Math.ceil(now + ttl)]);
       for (const [index, one] of log.entries()) addLine.run([key, line + index, one]);
     },
     find(id, now) {
