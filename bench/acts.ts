@@ -1,0 +1,172 @@
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { Pair, Session } from "./contestant.js";
+
+/** `enqueue` is measured with so many callers, each of which waits for its call before it makes the next. */
+const CALLERS = 1000;
+
+/** `enqueue-bulk` is measured in calls of so many jobs. */
+const BULK = 1000;
+
+/** When each job was sent and, where they come back, how long its result took. In ms. */
+export interface Paced {
+  readonly sent: readonly number[];
+  readonly results: readonly number[];
+}
+
+/** What the processes do when they are told to, each in its own process. Times are of the monotonic clock they share. */
+export class Acts {
+  readonly #session: Session;
+  readonly #started = new Map<number, number>();
+  #onStarted: () => void = () => {};
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Enqueues `jobs` jobs by single calls. Answers the seconds it took. */
+  async enqueueSingly(jobs: number): Promise<number> {
+    let next = 0;
+    const caller = async (): Promise<void> => {
+      while (next < jobs) await this.#session.enqueue(next++, 1);
+    };
+    const since = now();
+    await Promise.all(Array.from({ length: CALLERS }, caller));
+    return (now() - since) / 1000;
+  }
+
+  /** Enqueues `jobs` jobs by calls for many. Answers the seconds it took, `undefined` where there is no such call. */
+  async enqueueBulk(jobs: number): Promise<number | undefined> {
+    const { enqueueMany } = this.#session;
+    if (enqueueMany === undefined) return undefined;
+    const since = now();
+    for (let at = 0; at < jobs; at += BULK) await enqueueMany(pairs(at, Math.min(BULK, jobs - at)));
+    return (now() - since) / 1000;
+  }
+
+  /** Fills the queue in the fastest way there is. */
+  async fill(jobs: number): Promise<void> {
+    if ((await this.enqueueBulk(jobs)) === undefined) await this.enqueueSingly(jobs);
+  }
+
+  /** Works off the queue. Answers the seconds until the last job was settled and the queue empty. */
+  async settleAll(jobs: number): Promise<number> {
+    const since = now();
+    const { ran } = await this.#startCounting(jobs);
+    await ran;
+    await this.#empty();
+    return (now() - since) / 1000;
+  }
+
+  /** Enqueues by single calls, runs and settles, all at once in this process. Answers the seconds until all is settled. */
+  wholeWay(jobs: number): Promise<number> {
+    return this.#wholeWay(jobs, () => this.enqueueSingly(jobs));
+  }
+
+  /** The same by calls for many. */
+  wholeWayInBulk(jobs: number): Promise<number> {
+    return this.#wholeWay(jobs, () => this.fill(jobs));
+  }
+
+  /** Starts a worker that remembers when each job started; see `started`. */
+  async listen(): Promise<void> {
+    await this.#session.startWorker((a, b) => {
+      if (!this.#started.has(a)) this.#started.set(a, now());
+      this.#onStarted();
+      return a + b;
+    });
+  }
+
+  /** When each of the jobs 0 to `jobs` - 1 started, in ms, once all have. */
+  async started(jobs: number): Promise<number[]> {
+    await new Promise<void>((resolve) => {
+      this.#onStarted = () => {
+        if (this.#started.size >= jobs) resolve();
+      };
+      this.#onStarted();
+    });
+    return Array.from({ length: jobs }, (_, job) => this.#started.get(job) ?? Number.NaN);
+  }
+
+  /** Sends jobs at random times, `gap` ms apart on average, whether or not the earlier ones have come back. */
+  async pace(jobs: number, gap: number): Promise<Paced> {
+    const sent: number[] = [];
+    const returning: Promise<number>[] = [];
+    const random = seeded();
+    for (let job = 0; job < jobs; job++) {
+      await pause(-Math.log(1 - random()) * gap);
+      const since = now();
+      sent.push(since);
+      if (this.#session.call === undefined) await this.#session.enqueue(job, 1);
+      else returning.push(this.#session.call(job, 1).then(() => now() - since));
+    }
+    return { sent, results: await Promise.all(returning) };
+  }
+
+  /** Bytes in use by the objects of this process. */
+  async heapBytes(): Promise<number> {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    // What the first collection frees may hold weak references that only the second one drops.
+    for (let round = 0; round < 2; round++) {
+      await nextTurn();
+      collect();
+    }
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  }
+
+  /** The most memory that this process has had, in bytes. */
+  async peakRss(): Promise<number> {
+    return process.resourceUsage().maxRSS * 1024;
+  }
+
+  async #wholeWay(jobs: number, enqueue: () => Promise<unknown>): Promise<number> {
+    const { ran } = await this.#startCounting(jobs);
+    const since = now();
+    await enqueue();
+    await ran;
+    await this.#empty();
+    return (now() - since) / 1000;
+  }
+
+  /** Starts a worker; `ran` resolves when `jobs` jobs have run. */
+  async #startCounting(jobs: number): Promise<{ readonly ran: Promise<void> }> {
+    let left = jobs;
+    let done = (): void => {};
+    const ran = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    await this.#session.startWorker((a, b) => {
+      if (--left === 0) done();
+      return a + b;
+    });
+    return { ran };
+  }
+
+  /** Asks only once all jobs have run, so that nothing is asked while the clock runs but the end of it. */
+  async #empty(): Promise<void> {
+    while ((await this.#session.remaining()) > 0) await nextTurn();
+  }
+}
+
+function pairs(from: number, count: number): Pair[] {
+  return Array.from({ length: count }, (_, index) => [from + index, 1]);
+}
+
+/** Milliseconds of the clock that all processes of a machine share, which `performance.now` is not. */
+function now(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/** The same numbers for every contestant: mulberry32. */
+function seeded(): () => number {
+  let state = 20_240_229;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

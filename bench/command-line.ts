@@ -1,0 +1,92 @@
+import { suggestion, unknownKey } from "../src/config/nearest.js";
+import type { Peer } from "./contestant.js";
+import { BENCHED_DRIVERS, type BenchedDriver } from "./drivers.js";
+import { PEERS } from "./peers/index.js";
+
+export const USAGE = `Measures a driver, and beside it a peer, on this machine.
+
+  npm run bench -- <driver> [--peer NAME] [--jobs N] [--json]
+
+  driver        ${BENCHED_DRIVERS.map(({ name }) => name).join(", ")}
+  --peer NAME   only beside this peer; default: beside all of the driver (${PEERS.map(({ name }) => name).join(", ")})
+  --jobs N      jobs a measure; default: ${BENCHED_DRIVERS.map(({ name, jobs }) => `${name} ${jobs}`).join(", ")}
+  --json        one line of JSON an entry
+  --help        this text
+
+  npm run bench -- memory
+  npm run bench -- sqlite --peer plainjob --json`;
+
+/** What was asked for. */
+export interface Command {
+  readonly driver: BenchedDriver;
+  readonly peers: readonly Peer[];
+  readonly jobs: number;
+  readonly json: boolean;
+}
+
+/** A mistake on the command line, told in one line. */
+export class UsageError extends Error {}
+
+const FLAGS = ["--peer", "--jobs", "--json", "--help"];
+
+/**
+ * @returns `"help"` where that is asked for.
+ * @throws UsageError with the nearest right name.
+ */
+export function parseCommandLine(argv: readonly string[]): Command | "help" {
+  const { words, flags } = split(argv);
+  if (flags.has("--help")) return "help";
+  const [name, ...rest] = words;
+  if (name === undefined) throw new UsageError(`which driver? There are ${names(BENCHED_DRIVERS).join(" and ")}`);
+  if (rest.length > 0) throw new UsageError(`one driver at a time: "${rest.join(" ")}" is too much`);
+  const driver = BENCHED_DRIVERS.find((one) => one.name === name);
+  if (driver === undefined) throw new UsageError(unknownKey("driver", name, names(BENCHED_DRIVERS)));
+  return {
+    driver,
+    peers: peersOf(driver, flags.get("--peer")),
+    jobs: count(flags.get("--jobs"), driver),
+    json: flags.has("--json"),
+  };
+}
+
+/** `--flag value`, `--flag=value` and words, in any order. */
+function split(argv: readonly string[]): { readonly words: string[]; readonly flags: Map<string, string> } {
+  const words: string[] = [];
+  const flags = new Map<string, string>();
+  const given = [...argv];
+  for (let word = given.shift(); word !== undefined; word = given.shift()) {
+    if (!word.startsWith("-")) {
+      words.push(word);
+      continue;
+    }
+    const [flag = "", inline] = word.split(/=(.*)/s);
+    if (!FLAGS.includes(flag)) throw new UsageError(unknownKey("flag", flag, FLAGS));
+    const takesValue = flag === "--peer" || flag === "--jobs";
+    if (!takesValue && inline !== undefined) throw new UsageError(`${flag} takes no value`);
+    const value = takesValue ? (inline ?? given.shift()) : "";
+    if (value === undefined) throw new UsageError(`${flag} needs a value`);
+    flags.set(flag, value);
+  }
+  return { words, flags };
+}
+
+function peersOf(driver: BenchedDriver, wanted: string | undefined): readonly Peer[] {
+  const peers = PEERS.filter(({ drivers }) => drivers.includes(driver.name));
+  if (wanted === undefined) return peers;
+  const peer = peers.find(({ name }) => name === wanted);
+  if (peer !== undefined) return [peer];
+  if (peers.length === 0) throw new UsageError(`${driver.name} has no peer: leave --peer away`);
+  throw new UsageError(`${driver.name} has no peer "${wanted}"${suggestion(wanted, names(peers))}`);
+}
+
+function count(text: string | undefined, driver: BenchedDriver): number {
+  if (text === undefined) return driver.jobs;
+  const jobs = Number(text);
+  if (!Number.isInteger(jobs) || jobs < 1)
+    throw new UsageError(`--jobs is a whole number of at least 1, not "${text}"`);
+  return jobs;
+}
+
+function names(things: readonly { readonly name: string }[]): string[] {
+  return things.map(({ name }) => name);
+}

@@ -1,0 +1,44 @@
+/** What every job does: a no-op with two small integers. */
+export type Handler = (a: number, b: number) => number;
+
+export type Pair = readonly [a: number, b: number];
+
+/** Where a contestant works, and how. */
+export interface Terms {
+  /** A fresh place of its own: a file, or the URL of an empty database. For taskwright, its broker URL. */
+  readonly place: string;
+  readonly keepResults: boolean;
+}
+
+/** A contestant at work in one process, as producer or worker or both. What it gives back may be awaited. */
+export interface Session {
+  /** One job. Done when it is as durable as the contestant makes it. */
+  enqueue(a: number, b: number): unknown;
+  /** Many jobs in one call. Absent: it has no such call. */
+  enqueueMany?(pairs: readonly Pair[]): unknown;
+  /** One job and its result, here. Absent: results do not come back. */
+  call?(a: number, b: number): Promise<number>;
+  startWorker(handler: Handler): unknown;
+  /** Jobs that are not settled: waiting and active ones. */
+  remaining(): number | Promise<number>;
+  close(): unknown;
+}
+
+/** A library under measurement. A peer is one file in `peers/` with one of these. */
+export interface Contestant {
+  /** As on npm. */
+  readonly name: string;
+  /** Packages whose versions are printed beside the figures. */
+  readonly packages: readonly string[];
+  /** How it is set up, in one line for the reader. */
+  readonly settings: string;
+  /** False where it runs the same with and without results, because it has none to keep. */
+  readonly keepsResults: boolean;
+  open(terms: Terms): Promise<Session>;
+}
+
+/** A contestant to be measured beside taskwright. */
+export interface Peer extends Contestant {
+  /** The drivers that it is a peer of. */
+  readonly drivers: readonly string[];
+}

@@ -1,0 +1,96 @@
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bulk } from "./measures/bulk.js";
+import { enqueue } from "./measures/enqueue.js";
+import { latency } from "./measures/latency.js";
+import type { Trial } from "./measures/measure.js";
+import { settling } from "./measures/settling.js";
+import { wholeWay } from "./measures/whole-way.js";
+
+/** A fresh, empty place for jobs. */
+export interface Place {
+  /** Of the place itself: a file, or a URL. */
+  readonly address: string;
+  /** It exists in the memory of one process only. */
+  readonly oneProcess: boolean;
+  /** How large it is, in bytes. Absent: it is part of the process that uses it. */
+  bytes?(): Promise<number>;
+  remove(): Promise<void>;
+}
+
+/** Our own figures with other settings, without a peer. */
+export interface Variant {
+  /** The end of the names of its measures, as in `enqueue-full`. */
+  readonly name: string;
+  /** For the reader. */
+  readonly settings: string;
+  /** The broker URL for a place. */
+  readonly broker: (address: string) => string;
+}
+
+/** A driver, and what is measured of it. */
+export interface BenchedDriver {
+  readonly name: string;
+  /** How many jobs, unless `--jobs` says. */
+  readonly jobs: number;
+  readonly trials: readonly Trial[];
+  /** How ours is set up beside a peer. */
+  readonly standard: Omit<Variant, "name">;
+  readonly variants: readonly Variant[];
+  fresh(): Promise<Place>;
+}
+
+/** The measures of drivers that processes share. */
+const SHARED_TRIALS = [enqueue, bulk, settling(false), settling(true), latency];
+
+const memory: BenchedDriver = {
+  name: "memory",
+  jobs: 200_000,
+  trials: [...SHARED_TRIALS, wholeWay("single", false), wholeWay("bulk", false), wholeWay("bulk", true)],
+  standard: { settings: "producer and worker in one process", broker: () => "memory:" },
+  variants: [],
+  fresh: async () => ({ address: "memory:", oneProcess: true, remove: async () => {} }),
+};
+
+const sqlite: BenchedDriver = {
+  name: "sqlite",
+  jobs: 20_000,
+  trials: SHARED_TRIALS,
+  standard: {
+    settings: "better-sqlite3, WAL, synchronous=NORMAL (default FULL), concurrency 100",
+    broker: file("client=better-sqlite3&synchronous=NORMAL"),
+  },
+  variants: [
+    { name: "full", settings: "better-sqlite3, synchronous=FULL", broker: file("client=better-sqlite3") },
+    { name: "libsql", settings: "libsql, synchronous=NORMAL", broker: file("client=libsql&synchronous=NORMAL") },
+    ...(process.getBuiltinModule("node:sqlite") === undefined
+      ? []
+      : [
+          {
+            name: "node-sqlite",
+            settings: "node:sqlite, synchronous=NORMAL",
+            broker: file("client=node:sqlite&synchronous=NORMAL"),
+          },
+        ]),
+  ],
+  fresh: freshFile,
+};
+
+export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite];
+
+function file(query: string): Variant["broker"] {
+  return (path) => `sqlite:${path}?${query}`;
+}
+
+/** A path in a folder of its own, in the system's folder for temporary files. */
+async function freshFile(): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), "taskwright-bench-"));
+  const address = join(folder, "jobs.db");
+  return {
+    address,
+    oneProcess: false,
+    bytes: async () => (await stat(address)).size,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}

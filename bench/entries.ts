@@ -1,0 +1,64 @@
+import { type Figures, MEASURES, type MeasureName } from "./measures/measure.js";
+import { median } from "./statistics.js";
+
+/** A figure of ours, a peer's, and how many times better ours is: above 1 is better, whatever the unit. */
+export interface Entry {
+  readonly driver: string;
+  readonly measure: string;
+  readonly peer: string | null;
+  readonly ours: number | null;
+  readonly theirs: number | null;
+  readonly ratio: number | null;
+  readonly unit: string;
+}
+
+/** The figures of all rounds of one contestant. */
+export class Tally {
+  readonly #values = new Map<MeasureName, number[]>();
+
+  add(figures: Figures): void {
+    for (const [name, value] of Object.entries(figures) as [MeasureName, number][]) {
+      this.#values.set(name, [...(this.#values.get(name) ?? []), value]);
+    }
+  }
+
+  median(name: MeasureName): number | undefined {
+    return median(this.#values.get(name) ?? []);
+  }
+}
+
+/** Measures that a contestant without results has the plain figure for: to keep none or all is the same to it. */
+const PLAIN: Partial<Record<MeasureName, MeasureName>> = {
+  "process-with-results": "process",
+  "rss-with-results": "rss",
+};
+
+interface Theirs {
+  readonly name: string;
+  readonly tally: Tally;
+}
+
+/** The entries of ours beside one peer, or alone. `suffix` names other settings of ours. */
+export function entriesOf(driver: string, ours: Tally, peer?: Theirs, suffix = ""): Entry[] {
+  const measures = Object.entries(MEASURES) as [MeasureName, (typeof MEASURES)[MeasureName]][];
+  return measures.flatMap(([name, { unit, better }]) => {
+    const our = ours.median(name);
+    const their = peer?.tally.median(name) ?? peer?.tally.median(PLAIN[name] ?? name);
+    if (our === undefined && their === undefined) return [];
+    const ratio = our === undefined || their === undefined ? undefined : better === "more" ? our / their : their / our;
+    return {
+      driver,
+      measure: `${name}${suffix}`,
+      peer: peer?.name ?? null,
+      ours: rounded(our),
+      theirs: rounded(their),
+      ratio: rounded(ratio),
+      unit,
+    };
+  });
+}
+
+/** To three digits: more are not the same from one run to the next. */
+function rounded(value: number | undefined): number | null {
+  return value === undefined ? null : Number(value.toPrecision(3));
+}

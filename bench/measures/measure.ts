@@ -1,0 +1,35 @@
+import type { Arena } from "../arena.js";
+
+/** What is measured: the unit, and whether more of it is better. */
+export const MEASURES = {
+  enqueue: { unit: "jobs/s", better: "more" },
+  "enqueue-bulk": { unit: "jobs/s", better: "more" },
+  process: { unit: "jobs/s", better: "more" },
+  "process-with-results": { unit: "jobs/s", better: "more" },
+  "whole-way": { unit: "jobs/s", better: "more" },
+  "whole-way-bulk": { unit: "jobs/s", better: "more" },
+  "whole-way-bulk-with-results": { unit: "jobs/s", better: "more" },
+  "pickup-p50": { unit: "ms", better: "less" },
+  "pickup-p99": { unit: "ms", better: "less" },
+  "result-p50": { unit: "ms", better: "less" },
+  "result-p99": { unit: "ms", better: "less" },
+  "bytes-per-job": { unit: "bytes", better: "less" },
+  rss: { unit: "MB", better: "less" },
+  "rss-with-results": { unit: "MB", better: "less" },
+} as const satisfies Record<string, { readonly unit: string; readonly better: "more" | "less" }>;
+
+export type MeasureName = keyof typeof MEASURES;
+
+export type Figures = Partial<Record<MeasureName, number>>;
+
+/** One run with one contestant, which gives one or more figures. */
+export interface Trial {
+  /** For the progress line. */
+  readonly name: string;
+  readonly keepResults: boolean;
+  /** It differs from another trial in keeping results only. Contestants that have none to keep sit it out. */
+  readonly aboutResults: boolean;
+  /** Repeated with other settings of ours. */
+  readonly ofVariants: boolean;
+  run(arena: Arena, jobs: number): Promise<Figures>;
+}

@@ -1,0 +1,79 @@
+import { Arena, type Side } from "./arena.js";
+import type { Command } from "./command-line.js";
+import type { Variant } from "./drivers.js";
+import { type Entry, entriesOf, Tally } from "./entries.js";
+import type { Trial } from "./measures/measure.js";
+import { Progress } from "./progress.js";
+
+const ROUNDS = 3;
+
+/** A contestant with all its figures so far. */
+interface Entrant {
+  readonly label: string;
+  readonly side: Side;
+  readonly tally: Tally;
+  takesPart(trial: Trial): boolean;
+}
+
+/**
+ * Runs every measure three times, the contestants taking turns in an order that is reversed from round to round, so that a
+ * machine that slows down or is busy for a while treats all alike.
+ *
+ * @param program - The program of the processes.
+ */
+export async function measure(command: Command, program: string): Promise<Entry[]> {
+  const { driver, jobs } = command;
+  const entrants = line(command);
+  const steps = Array.from({ length: ROUNDS }, (_, round) =>
+    driver.trials.flatMap((trial) => {
+      const taking = entrants.all.filter((entrant) => entrant.takesPart(trial));
+      return (round % 2 === 0 ? taking : taking.reverse()).map((entrant) => ({ round, trial, entrant }));
+    }),
+  ).flat();
+  const progress = new Progress(steps.length);
+  try {
+    for (const { round, trial, entrant } of steps) {
+      progress.step(`round ${round + 1}: ${trial.name}, ${entrant.label}`);
+      const arena = new Arena(program, entrant.side, await driver.fresh(), trial.keepResults);
+      try {
+        entrant.tally.add(await trial.run(arena, jobs));
+      } finally {
+        await arena.close();
+      }
+    }
+  } finally {
+    progress.end();
+  }
+  return entrants.entries();
+}
+
+function line({ driver, peers }: Command): { readonly all: readonly Entrant[]; entries(): Entry[] } {
+  const ours = entrant("taskwright", our(driver.standard), () => true);
+  const theirs = peers.map(({ name, keepsResults }) =>
+    entrant(
+      name,
+      { contestant: name, address: ({ address }) => address },
+      (trial) => keepsResults || !trial.aboutResults,
+    ),
+  );
+  const variants = driver.variants.map((variant) => ({
+    suffix: `-${variant.name}`,
+    ...entrant(`taskwright ${variant.name}`, our(variant), (trial) => trial.ofVariants),
+  }));
+  return {
+    all: [ours, ...theirs, ...variants],
+    entries: () => [
+      ...(theirs.length === 0 ? entriesOf(driver.name, ours.tally) : []),
+      ...theirs.flatMap(({ label, tally }) => entriesOf(driver.name, ours.tally, { name: label, tally })),
+      ...variants.flatMap(({ tally, suffix }) => entriesOf(driver.name, tally, undefined, suffix)),
+    ],
+  };
+}
+
+function our({ broker }: Pick<Variant, "broker">): Side {
+  return { contestant: "taskwright", address: ({ address }) => broker(address) };
+}
+
+function entrant(label: string, side: Side, takesPart: (trial: Trial) => boolean): Entrant {
+  return { label, side, tally: new Tally(), takesPart };
+}
