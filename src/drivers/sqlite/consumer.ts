@@ -36,8 +36,8 @@ export class SqliteConsumer implements Consumer {
   }
 
   async claim(request: ClaimRequest): Promise<ClaimedJob[]> {
-    const { store, watcher } = this.#shared;
-    const deadline = store.now() + request.wait;
+    const { store, watcher, clock } = this.#shared;
+    const deadline = clock.now() + request.wait;
     for (;;) {
       if (this.#closed) return [];
       const { generation } = watcher;
@@ -46,7 +46,7 @@ export class SqliteConsumer implements Consumer {
         const jobs = await this.#claimNow(request);
         if (jobs.length > 0) return jobs;
       }
-      if (this.#closed || request.signal?.aborted || store.now() >= deadline) return [];
+      if (this.#closed || request.signal?.aborted || clock.now() >= deadline) return [];
       // Another claim of the same worker, or of another, may have been faster: then there is news to look at.
       if (generation === watcher.generation) await this.#wait(Math.min(deadline, earliest(looks)), request.signal);
     }

@@ -54,7 +54,7 @@ function fill(database: Client, count: number): void {
     BEGIN IMMEDIATE;
     INSERT INTO taskwright_queues (id, name) VALUES (1, 'default'), (2, 'other');
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
-    INSERT INTO taskwright_jobs SELECT i, randomblob(16), 1 + i % 2, i % 10, 1000 + i, NULL, NULL, x'00' FROM n;
+    INSERT INTO taskwright_jobs SELECT i, CAST(printf('%016d', i) AS BLOB), 1 + i % 2, i % 10, 1000 + i, NULL, NULL, x'00' FROM n;
     INSERT INTO taskwright_ready SELECT queue, 9 - priority, due, seq, 0, 0, 0, 0 FROM taskwright_jobs;
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
     INSERT INTO taskwright_scheduled SELECT 10000000 + i, 1 + i % 2, 9, 9e12 + i, 0, 0, 0, 0, 0 FROM n;
