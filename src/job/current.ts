@@ -46,7 +46,8 @@ const KEY = Symbol.for("taskwright.current-job");
 const shared = globalThis as { [KEY]?: AsyncLocalStorage<CurrentJob> };
 
 /** One for the process: a task file and its worker may have come by different copies of this module. */
-const storage = (shared[KEY] ??= new AsyncLocalStorage<CurrentJob>());
+const storage = shared[KEY] ?? new AsyncLocalStorage<CurrentJob>();
+shared[KEY] = storage;
 
 /**
  * The job that runs here.

@@ -31,6 +31,8 @@ export interface ConcluderOptions {
   readonly route: Route;
   readonly settler: Settler;
   readonly worker: string;
+  /** Called when a hook that was waited for is through. */
+  readonly onFree: () => void;
 }
 
 type Failure = Extract<HandlerOutcome, { ok: false }>;
@@ -43,9 +45,15 @@ type Ending = { readonly state: SavedOutcome["state"]; readonly settlement: Sett
 export class Concluder {
   readonly counts: WorkerCounts = { completed: 0, retried: 0, dead: 0, cancelled: 0, released: 0, lost: 0 };
   readonly #options: ConcluderOptions;
+  #hooks = 0;
 
   constructor(options: ConcluderOptions) {
     this.#options = options;
+  }
+
+  /** Asynchronous hooks under way: a worker that stops waits for them, within its grace. */
+  get hooks(): number {
+    return this.#hooks;
   }
 
   started(job: RunningJob): void {
@@ -106,8 +114,18 @@ export class Concluder {
 
   conclude(job: RunningJob, outcome: HandlerOutcome): void {
     const asked = this.#ask(job, outcome);
-    if (isPromise(asked)) void asked.then((decision) => this.#end(job, outcome, decision));
+    if (isPromise(asked)) this.#await(asked.then((decision) => this.#end(job, outcome, decision)));
     else this.#end(job, outcome, asked);
+  }
+
+  /** Hooks report their own errors, so this never rejects. */
+  #await(hook: MaybePromise<void>): void {
+    if (!isPromise(hook)) return;
+    this.#hooks += 1;
+    void hook.then(() => {
+      this.#hooks -= 1;
+      this.#options.onFree();
+    });
   }
 
   /** What middleware decides about the attempt, if anything. Its errors are logged, never thrown. */
@@ -141,16 +159,11 @@ export class Concluder {
     this.#settleRun(job, settlement, () => {
       this.counts.completed += 1;
       if (events.wanted("job:completed")) events.emit("job:completed", { ...this.#event(job), duration });
-      void host.middleware.postSave(job, { ok: true, value, state: "completed" });
+      this.#await(host.middleware.postSave(job, { ok: true, value, state: "completed" }));
     });
   }
 
-  #fail(
-    job: RunningJob,
-    outcome: Failure,
-    decision: Decision | undefined,
-    duration: number,
-  ): void {
+  #fail(job: RunningJob, outcome: Failure, decision: Decision | undefined, duration: number): void {
     const { host } = this.#options;
     const error = decision ?? outcome.error;
     const verdict = this.#verdict(job, error);
@@ -159,7 +172,7 @@ export class Concluder {
     this.#settleRun(job, settlement, () => {
       this.#tell(job, verdict, duration);
       const told = verdict.kind === "dead" ? this.#failed(job, outcome) : undefined;
-      void after(told, () => host.middleware.postSave(job, { ok: false, error: outcome.error, state }));
+      this.#await(after(told, () => host.middleware.postSave(job, { ok: false, error: outcome.error, state })));
     });
   }
 

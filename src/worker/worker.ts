@@ -1,21 +1,12 @@
 import { hostname } from "node:os";
 import { resolveWorkerSettings } from "../config/resolve.js";
-import type { WorkerConfig, WorkerSettings } from "../config/schema.js";
-import type { Consumer } from "../contracts/index.js";
+import type { WorkerConfig } from "../config/schema.js";
 import type { EventListener, EventName, Events } from "../events.js";
 import { type Duration, parseDuration } from "../job/duration.js";
-import { CancelledError, ConfigError } from "../job/errors.js";
+import { ConfigError } from "../job/errors.js";
 import type { Runtime } from "../runtime.js";
-import { Claimer } from "./claimer.js";
-import { Concluder, type WorkerCounts } from "./concluder.js";
-import { Executor } from "./executor.js";
-import { LeaseKeeper } from "./lease-keeper.js";
-import { queueOrder } from "./queue-order.js";
-import { ACTIVE_SHOWN, Registry, type WorkerRecord } from "./registry.js";
-import { Reporter } from "./reporter.js";
-import type { JobHost } from "./running-job.js";
-import { Settler } from "./settler.js";
-import { Sweeper } from "./sweeper.js";
+import type { WorkerCounts } from "./concluder.js";
+import { assemble, type Parts, queueNames } from "./parts.js";
 
 /** Options of one worker; each falls back to the app's `worker` settings. See docs/configuration.md. */
 export type WorkerOptions = WorkerConfig;
@@ -26,21 +17,6 @@ export interface WorkerStats extends Readonly<WorkerCounts> {
   readonly active: number;
   /** Jobs claimed but not started. */
   readonly prefetched: number;
-}
-
-/** All parts of a started worker. */
-interface Parts {
-  readonly settings: WorkerSettings;
-  readonly runtime: Runtime;
-  readonly consumer: Consumer;
-  readonly claimer: Claimer;
-  readonly executor: Executor;
-  readonly concluder: Concluder;
-  readonly settler: Settler;
-  readonly leases: LeaseKeeper;
-  readonly registry: Registry | undefined;
-  readonly reporter: Reporter | undefined;
-  readonly sweeper: Sweeper;
 }
 
 /**
@@ -106,7 +82,7 @@ export class Worker implements AsyncDisposable {
   /** Runs what is due until nothing is, then stops. For tests and scripts; see `app.drain`. */
   async drain(): Promise<void> {
     const parts = await this.#open();
-    await parts.claimer.runUntilEmpty(() => parts.executor.held === 0 && parts.settler.pending === 0);
+    await parts.claimer.runUntilEmpty(() => isIdle(parts) && parts.settler.pending === 0);
     await this.stop();
   }
 
@@ -136,104 +112,16 @@ export class Worker implements AsyncDisposable {
   async #assemble(): Promise<Parts> {
     const runtime = await this.#connect();
     const settings = resolveWorkerSettings(runtime.settings, this.#options);
-    const { route, clock, codec } = runtime;
-    const consumer = await route.broker.consume({
-      worker: this.id,
-      queues: queueNames(settings),
-      capacity: settings.concurrency + settings.prefetch,
-      lease: settings.lease,
-      onCancel: (ids) => this.#cancel(ids),
-    });
-    const onError = (error: unknown, delay = 0): void => this.#failed(error, delay);
-    const backend = route.backend;
-    const reporter = backend && new Reporter(backend, codec);
-    const leases = new LeaseKeeper({
-      consumer,
-      clock,
-      heartbeat: settings.heartbeat,
-      onLost: (id) => this.#parts?.executor.lose(id),
-      onCancel: (id) => this.#cancel([id]),
-      onError,
-    });
-    const settler = new Settler({
-      consumer,
-      route,
-      clock,
-      ack: settings.ack,
-      patience: settings.lease,
-      onSettled: () => this.#freed(),
-      onError,
-    });
-    const host: JobHost = {
-      ...runtime,
-      report: async (job, told) => reporter?.report(job, told),
-      extend: (job) => leases.renew(job.claimed),
-    };
-    const concluder = new Concluder({ host, codec, events: this.#events, leases, route, settler, worker: this.id });
-    const executor = new Executor({
-      host,
-      codec,
-      concluder,
-      leases,
-      middleware: runtime.middleware,
-      concurrency: settings.concurrency,
-      poisonLimit: settings.poisonLimit,
-      onFree: () => this.#freed(),
-    });
-    const claimer = new Claimer({
-      consumer,
-      clock,
-      order: queueOrder(settings, runtime.random),
-      room: () => this.#room(),
-      accept: (jobs) => executor.accept(jobs),
-      onError,
-    });
-    const startedAt = clock.now();
-    const registry =
-      runtime.coordinator &&
-      new Registry({
-        coordinator: runtime.coordinator,
-        codec,
-        clock,
-        heartbeat: settings.heartbeat,
-        describe: () => this.#describe(startedAt),
-        onError,
-      });
-    const sweeper = new Sweeper({
-      broker: route.broker,
-      backend,
-      clock,
-      random: runtime.random,
-      every: settings.sweep,
-      lease: settings.lease,
-      onError,
-    });
-    leases.start();
-    this.#parts = {
-      settings,
+    this.#parts = await assemble({
+      id: this.id,
       runtime,
-      consumer,
-      claimer,
-      executor,
-      concluder,
-      settler,
-      leases,
-      registry,
-      reporter,
-      sweeper,
-    };
+      settings,
+      events: this.#events,
+      onFree: () => this.#freed(),
+      onError: (error, delay = 0) => this.#failed(error, delay),
+    });
+    this.#parts.leases.start();
     return this.#parts;
-  }
-
-  /**
-   * A slot is free once its handler has ended; its settlement may still be on the way, so that claims and settlements
-   * overlap. But no more than one round of them: a broker that is slow to settle is not asked for ever more.
-   */
-  #room(): number {
-    const parts = this.#parts;
-    if (parts === undefined) return 0;
-    const capacity = parts.settings.concurrency + parts.settings.prefetch;
-    return parts.settler.pending > capacity ? 0 : capacity - parts.executor.held;
   }
 
   /** Something ended: there may be room for more, or nothing left to wait for. */
@@ -241,32 +129,14 @@ export class Worker implements AsyncDisposable {
     const parts = this.#parts;
     if (parts === undefined) return;
     parts.claimer.wake();
-    if (parts.executor.held > 0) return;
+    if (!isIdle(parts)) return;
     for (const resolve of this.#idle) resolve();
     this.#idle = [];
-  }
-
-  #cancel(ids: readonly string[]): void {
-    for (const id of ids) this.#parts?.executor.abort(id, new CancelledError());
   }
 
   #failed(error: unknown, delay: number): void {
     if (this.#events.wanted("worker:error")) this.#events.emit("worker:error", { worker: this.id, error, delay });
     else this.#parts?.runtime.logger.error({ err: error, worker: this.id }, "the worker could not reach its broker");
-  }
-
-  #describe(startedAt: number): Omit<WorkerRecord, "host" | "pid" | "seenAt"> {
-    const { settings, executor, runtime } = this.#parts as Parts;
-    const active = [...executor.jobs].slice(0, ACTIVE_SHOWN);
-    return {
-      id: this.id,
-      startedAt,
-      queues: queueNames(settings),
-      concurrency: settings.concurrency,
-      tasks: [...runtime.tasks.keys()],
-      running: executor.active,
-      active: active.map(({ id, task, attempt, startedAt: since }) => ({ id, task, attempt, startedAt: since })),
-    };
   }
 
   async #stop(given: number | undefined): Promise<void> {
@@ -284,10 +154,10 @@ export class Worker implements AsyncDisposable {
   }
 
   /** Waits until nothing runs, the grace period is over, or `stop` is called again in a hurry. */
-  #finishWithin(grace: number, { executor, runtime }: Parts): Promise<void> {
-    if (executor.held === 0 || grace === 0) return Promise.resolve();
+  #finishWithin(grace: number, parts: Parts): Promise<void> {
+    if (isIdle(parts) || grace === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const cancelTimer = runtime.clock.schedule(() => end(), grace, true);
+      const cancelTimer = parts.runtime.clock.schedule(() => end(), grace, true);
       const end = (): void => {
         cancelTimer();
         resolve();
@@ -307,6 +177,7 @@ export class Worker implements AsyncDisposable {
   }
 }
 
-function queueNames(settings: WorkerSettings): string[] {
-  return settings.queues.map((queue) => queue.name);
+/** Nothing runs, waits to run, or is still being told to middleware. */
+function isIdle({ executor, concluder }: Parts): boolean {
+  return executor.held === 0 && concluder.hooks === 0;
 }
