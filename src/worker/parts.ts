@@ -1,0 +1,144 @@
+import type { WorkerSettings } from "../config/schema.js";
+import type { Consumer } from "../contracts/index.js";
+import type { Events } from "../events.js";
+import { CancelledError } from "../job/errors.js";
+import type { Runtime } from "../runtime.js";
+import { Claimer } from "./claimer.js";
+import { Concluder } from "./concluder.js";
+import { Executor } from "./executor.js";
+import { LeaseKeeper } from "./lease-keeper.js";
+import { queueOrder } from "./queue-order.js";
+import { ACTIVE_SHOWN, Registry, type WorkerRecord } from "./registry.js";
+import { Reporter } from "./reporter.js";
+import type { JobHost } from "./running-job.js";
+import { Settler } from "./settler.js";
+import { Sweeper } from "./sweeper.js";
+
+/** What a worker is put together from. */
+export interface PartsOptions {
+  readonly id: string;
+  readonly runtime: Runtime;
+  readonly settings: WorkerSettings;
+  readonly events: Events;
+  /** Called when a slot is free again, or a batch is settled. */
+  readonly onFree: () => void;
+  /** Called when the broker or backend failed; `delay` is the time to the next try, in ms. */
+  readonly onError: (error: unknown, delay?: number) => void;
+}
+
+/** All parts of a started worker. */
+export interface Parts {
+  readonly settings: WorkerSettings;
+  readonly runtime: Runtime;
+  readonly consumer: Consumer;
+  readonly claimer: Claimer;
+  readonly executor: Executor;
+  readonly concluder: Concluder;
+  readonly settler: Settler;
+  readonly leases: LeaseKeeper;
+  readonly registry: Registry | undefined;
+  readonly reporter: Reporter | undefined;
+  readonly sweeper: Sweeper;
+}
+
+/** Opens the consumer and connects claimer, executor and settler around it; nothing runs yet. */
+export async function assemble(options: PartsOptions): Promise<Parts> {
+  const { runtime, settings } = options;
+  const consumer = await openConsumer(options, (id) => running.executor.abort(id, new CancelledError()));
+  const running = assembleRun(options, consumer);
+  const registry = assembleRegistry(options, running.executor);
+  return { settings, runtime, consumer, ...running, registry, sweeper: assembleSweeper(options) };
+}
+
+export function queueNames(settings: WorkerSettings): string[] {
+  return settings.queues.map((queue) => queue.name);
+}
+
+function openConsumer({ id, runtime, settings }: PartsOptions, cancel: (id: string) => void): Promise<Consumer> {
+  return runtime.route.broker.consume({
+    worker: id,
+    queues: queueNames(settings),
+    capacity: settings.concurrency + settings.prefetch,
+    lease: settings.lease,
+    onCancel: (ids) => ids.forEach(cancel),
+  });
+}
+
+/** What takes jobs in, runs and settles them. */
+function assembleRun(
+  { id, runtime, settings, events, onFree, onError }: PartsOptions,
+  consumer: Consumer,
+): Pick<Parts, "claimer" | "executor" | "concluder" | "settler" | "leases" | "reporter"> {
+  const { route, clock, codec, middleware } = runtime;
+  const { concurrency, poisonLimit, heartbeat, ack, lease } = settings;
+  const reporter = route.backend && new Reporter(route.backend, codec);
+  const leases = new LeaseKeeper({
+    consumer,
+    clock,
+    heartbeat,
+    onLost: (lost) => executor.lose(lost),
+    onCancel: (cancelled) => executor.abort(cancelled, new CancelledError()),
+    onError,
+  });
+  const settler = new Settler({ consumer, route, clock, ack, patience: lease, onSettled: onFree, onError });
+  const host: JobHost = {
+    ...runtime,
+    report: async (job, told) => reporter?.report(job, told),
+    extend: (job) => leases.renew(job.claimed),
+  };
+  const concluder = new Concluder({ host, codec, events, leases, route, settler, worker: id, onFree });
+  const executor: Executor = new Executor({
+    host,
+    codec,
+    concluder,
+    leases,
+    middleware,
+    concurrency,
+    poisonLimit,
+    onFree,
+  });
+  const claimer = new Claimer({
+    consumer,
+    clock,
+    order: queueOrder(settings, runtime.random),
+    room: () => room(settings, executor, settler),
+    accept: (jobs) => executor.accept(jobs),
+    onError,
+  });
+  return { claimer, executor, concluder, settler, leases, reporter };
+}
+
+/**
+ * How many more jobs fit. A slot is free once its handler has ended; its settlement may still be on the way, so that claims
+ * and settlements overlap. But no more than one round of them: a broker that is slow to settle is not asked for ever more.
+ */
+function room({ concurrency, prefetch }: WorkerSettings, executor: Executor, settler: Settler): number {
+  const capacity = concurrency + prefetch;
+  return settler.pending > capacity ? 0 : capacity - executor.held;
+}
+
+function assembleRegistry({ id, runtime, settings, onError }: PartsOptions, executor: Executor): Registry | undefined {
+  const { coordinator, clock, codec } = runtime;
+  const startedAt = clock.now();
+  const describe = (): Omit<WorkerRecord, "host" | "pid" | "seenAt"> => ({
+    id,
+    startedAt,
+    queues: queueNames(settings),
+    concurrency: settings.concurrency,
+    tasks: [...runtime.tasks.keys()],
+    running: executor.active,
+    active: [...executor.jobs].slice(0, ACTIVE_SHOWN).map((job) => ({
+      id: job.id,
+      task: job.task,
+      attempt: job.attempt,
+      startedAt: job.startedAt,
+    })),
+  });
+  return coordinator && new Registry({ coordinator, codec, clock, heartbeat: settings.heartbeat, describe, onError });
+}
+
+function assembleSweeper({ runtime, settings, onError }: PartsOptions): Sweeper {
+  const { route, clock, random } = runtime;
+  const { sweep, lease } = settings;
+  return new Sweeper({ broker: route.broker, backend: route.backend, clock, random, every: sweep, lease, onError });
+}
