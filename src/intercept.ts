@@ -8,7 +8,10 @@ export interface DriverCall {
   readonly args: readonly unknown[];
 }
 
-/** Surrounds driver calls. It must call `next` at most once and return or throw what the caller shall see. */
+/**
+ * Surrounds driver calls. It calls `next` once (fault injection also not at all, or twice) and returns or throws what the
+ * caller shall see.
+ */
 export type Interceptor = (call: DriverCall, next: () => Promise<unknown>) => Promise<unknown>;
 
 const CONTRACTS = ["broker", "backend", "coordinator", "notifier", "inspector"] as const;
