@@ -1,6 +1,6 @@
 import type { ClaimedJob } from "../contracts/index.js";
 import { formatDuration } from "../job/duration.js";
-import { LeaseLostError, ShutdownError, TimeoutError } from "../job/errors.js";
+import { CancelledError, LeaseLostError, ShutdownError, TimeoutError } from "../job/errors.js";
 import type { HandlerOutcome } from "../middleware/middleware.js";
 import type { MiddlewareStack } from "../middleware/stack.js";
 import { isPromise } from "../settled.js";
@@ -69,9 +69,16 @@ export class Executor {
     for (const claimed of waiting) this.#options.concluder.release(claimed);
   }
 
-  /** Tells a job's handler to stop. */
-  abort(id: string, reason: Error): void {
-    this.#running.get(id)?.abort(reason);
+  /** Tells a job's handler to stop. A job that has not started never will. */
+  cancel(id: string): void {
+    const running = this.#running.get(id);
+    if (running !== undefined) return running.abort(new CancelledError());
+    const claimed = this.#waiting.find((waiting) => waiting.id === id);
+    if (claimed === undefined) return;
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== claimed);
+    const found = triage(claimed, this.#options);
+    const { task } = found.kind === "run" ? found.job : found;
+    this.#options.concluder.park(claimed, { kind: "cancel", error: new CancelledError(), task });
   }
 
   /** The lease of a job passed to somebody else: nothing it does counts from now on. */

@@ -1,7 +1,6 @@
 import type { WorkerSettings } from "../config/schema.js";
 import type { Consumer } from "../contracts/index.js";
 import type { Events } from "../events.js";
-import { CancelledError } from "../job/errors.js";
 import type { Runtime } from "../runtime.js";
 import { Claimer } from "./claimer.js";
 import { Concluder } from "./concluder.js";
@@ -44,7 +43,7 @@ export interface Parts {
 /** Opens the consumer and connects claimer, executor and settler around it; nothing runs yet. */
 export async function assemble(options: PartsOptions): Promise<Parts> {
   const { runtime, settings } = options;
-  const consumer = await openConsumer(options, (id) => running.executor.abort(id, new CancelledError()));
+  const consumer = await openConsumer(options, (id) => running.executor.cancel(id));
   const running = assembleRun(options, consumer);
   const registry = assembleRegistry(options, running.executor);
   return { settings, runtime, consumer, ...running, registry, sweeper: assembleSweeper(options) };
@@ -77,7 +76,7 @@ function assembleRun(
     clock,
     heartbeat,
     onLost: (lost) => executor.lose(lost),
-    onCancel: (cancelled) => executor.abort(cancelled, new CancelledError()),
+    onCancel: (cancelled) => executor.cancel(cancelled),
     onError,
   });
   const settler = new Settler({ consumer, route, clock, ack, patience: lease, onSettled: onFree, onError });

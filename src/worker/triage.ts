@@ -10,7 +10,7 @@ import { type JobHost, RunningJob } from "./running-job.js";
 export type Triage =
   | { readonly kind: "run"; readonly job: RunningJob }
   | { readonly kind: "park"; readonly reason: DeadReason; readonly error: Error; readonly task: string }
-  | { readonly kind: "expired"; readonly error: Error; readonly task: string };
+  | { readonly kind: "cancel"; readonly error: Error; readonly task: string };
 
 export interface TriageOptions {
   readonly host: JobHost;
@@ -33,7 +33,7 @@ export function triage(claimed: ClaimedJob, { host, codec, poisonLimit }: Triage
     return { kind: "park", reason: "unreadable", error, task: "?" };
   }
   const { task } = message;
-  if (claimed.expired) return { kind: "expired", error: new ExpiredError(), task };
+  if (claimed.expired) return { kind: "cancel", error: new ExpiredError(), task };
   const definition = host.tasks.get(task)?.[DEFINITION];
   if (definition?.handler === undefined)
     return { kind: "park", reason: "unknown-task", error: unknown(task, host), task };
