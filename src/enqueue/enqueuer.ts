@@ -19,6 +19,7 @@ interface Call {
 }
 
 interface Prepared {
+  readonly definition: TaskDefinition;
   readonly message: OutgoingMessage;
   readonly job: OutgoingJob;
 }
@@ -86,7 +87,7 @@ export class Enqueuer {
   #send<R>({ runtime, route }: JobAccess, call: Call, resolve: Resolve<R>, reject: Reject): MaybePromise<void> {
     const { options } = call;
     return after(prepare(runtime, call), (prepared) => {
-      const sending = new Sending<R>(runtime, route, prepared, options, resolve, reject);
+      const sending = new Sending<R>(runtime, route, prepared, resolve, reject);
       // In a transaction of the user's nothing may be awaited before the write, so those calls join no batch.
       if (options.tx !== undefined) return this.#sendAlone(sending, options.tx);
       if (route.at.driver.inline) return this.#sendAlone(sending);
@@ -99,7 +100,7 @@ export class Enqueuer {
     all: readonly Prepared[],
     options: ResolvedOptions,
   ): Promise<Job<R>[]> {
-    const sendings = all.map((prepared) => new Sending<R>(runtime, route, prepared, options));
+    const sendings = all.map((prepared) => new Sending<R>(runtime, route, prepared));
     const statuses = await route.publishAll(
       sendings.map(({ job }) => job),
       options.tx,
@@ -125,15 +126,14 @@ class Sending<R> implements Publishing {
   readonly route: Route;
   readonly #runtime: Runtime;
   readonly #message: OutgoingMessage;
-  readonly #options: ResolvedOptions;
+  readonly #definition: TaskDefinition;
   readonly #resolve: Resolve<R> | undefined;
   readonly #reject: Reject | undefined;
 
   constructor(
     runtime: Runtime,
     route: Route,
-    { job, message }: Prepared,
-    options: ResolvedOptions,
+    { definition, job, message }: Prepared,
     resolve?: Resolve<R>,
     reject?: Reject,
   ) {
@@ -141,7 +141,7 @@ class Sending<R> implements Publishing {
     this.route = route;
     this.#runtime = runtime;
     this.#message = message;
-    this.#options = options;
+    this.#definition = definition;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -160,7 +160,7 @@ class Sending<R> implements Publishing {
     const { id, task, queue, result } = this.#message;
     const duplicate = status === "duplicate";
     if (events.wanted("job:enqueued")) events.emit("job:enqueued", { id, task, queue, duplicate });
-    const keepsResult = result?.keep ?? this.#options.result?.keep ?? settings.defaults.result.keep;
+    const keepsResult = result?.keep ?? this.#definition.options.result?.keep ?? settings.defaults.result.keep;
     const job = new Job<R>(id, this.route.access(this.#runtime), duplicate, keepsResult);
     const told = middleware.postSend(this.#message);
     return isPromise(told) ? told.then(() => job) : job;
@@ -181,8 +181,8 @@ function prepare(runtime: Runtime, call: Call): MaybePromise<Prepared> {
 function checkAndEncode(runtime: Runtime, { definition }: Call, message: OutgoingMessage): MaybePromise<Prepared> {
   const { args, kwargs } = message;
   const checked = validateArgs(definition, kwargs === undefined ? args : [...args, kwargs]);
-  if (isPromise(checked)) return checked.then(() => ({ message, job: encodeMessage(message, runtime.codec) }));
-  return { message, job: encodeMessage(message, runtime.codec) };
+  const encoded = (): Prepared => ({ definition, message, job: encodeMessage(message, runtime.codec) });
+  return isPromise(checked) ? checked.then(encoded) : encoded();
 }
 
 /** Lays the call's options over the task's, and those over the app's defaults. */
