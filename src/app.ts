@@ -15,7 +15,7 @@ import { ConfigError } from "./job/errors.js";
 import { Job } from "./job/handle.js";
 import { generateId } from "./job/id.js";
 import { type JobOptions, resolveOptions } from "./job/options.js";
-import { defaultLogger } from "./logger.js";
+import { defaultLogger, delegate } from "./logger.js";
 import type { Middleware } from "./middleware/middleware.js";
 import { MiddlewareStack } from "./middleware/stack.js";
 import { Routes, type Runtime, type Services } from "./runtime.js";
@@ -73,6 +73,8 @@ export interface SendOptions extends JobOptions {
 export interface OuterLayers {
   readonly file?: ConfigFile | undefined;
   readonly flags?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Where log lines go unless the code says otherwise. */
+  readonly logger?: Logger | undefined;
 }
 
 /**
@@ -112,7 +114,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     this.#options = options;
     this.#context = new ContextHolder(context);
     const time = clock ?? systemClock;
-    const log = logger ?? defaultLogger;
+    const log = delegate(() => logger ?? this.#outer.logger ?? defaultLogger);
     this.#events = new Events(log);
     this.#services = {
       clock: time,
@@ -284,7 +286,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   /** @internal Lays a configuration file and command line flags around the code, before the app is used. */
   configure(outer: OuterLayers): void {
     if (this.#connecting !== undefined) throw new ConfigError("the app is already connected, so flags come too late");
-    this.#outer = outer;
+    this.#outer = { ...this.#outer, ...outer };
   }
 
   /** @internal The settings in force. */

@@ -25,3 +25,13 @@ export function withFields(logger: Logger, fields: object): Logger {
     error: (more, message) => logger.error({ ...fields, ...more }, message),
   };
 }
+
+/** A logger that asks for the real one with each line, because that may be decided later. */
+export function delegate(current: () => Logger): Logger {
+  return {
+    debug: (fields, message) => current().debug(fields, message),
+    info: (fields, message) => current().info(fields, message),
+    warn: (fields, message) => current().warn(fields, message),
+    error: (fields, message) => current().error(fields, message),
+  };
+}

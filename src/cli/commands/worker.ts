@@ -49,8 +49,6 @@ async function runWorker(command: Command, modules: readonly string[], terminal:
   }
   const session = await openModules(command, { modules, discover });
   const { settings } = session;
-  // Before the banner: an unreachable broker is one line, not a banner and a line.
-  await session.app.connect();
   const logger = createLogger({
     level: settings.logLevel,
     format: json ? "json" : settings.logFormat,
@@ -58,6 +56,9 @@ async function runWorker(command: Command, modules: readonly string[], terminal:
     stacks: debug === true,
     write: (text) => void process.stderr.write(text),
   });
+  session.app.configure({ logger });
+  // Before the banner: an unreachable broker is one line, not a banner and a line.
+  await session.app.connect();
   announce(session, json ? "json" : settings.logFormat, logger, terminal);
   logEvents(session.app, logger);
   process.exitCode = await superviseWorker(session.app, logger);
