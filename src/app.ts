@@ -33,6 +33,7 @@ import {
   type TaskDefinition,
 } from "./task.js";
 import { InlineJob } from "./worker/inline-job.js";
+import { takeAll } from "./settled.js";
 import { Worker, type WorkerOptions } from "./worker/worker.js";
 
 const BRAND = Symbol.for("taskwright.app");
@@ -268,15 +269,20 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
 
   /** Stops the app's workers, closes its connections and disposes its context. The app can be used again afterwards. */
   async close(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    const stopped = await Promise.allSettled([...this.#workers].map((worker) => worker.stop()));
     this.#workers.clear();
-    await this.#connecting?.catch(() => undefined);
+    const runtime = await this.#connecting?.catch(() => undefined);
     const connections = this.#connections;
     this.#runtime = undefined;
     this.#connecting = undefined;
     this.#connections = undefined;
-    await connections?.close();
-    await this.#context.close();
+    const errors = await takeAll([
+      () => runtime?.routes.close(),
+      () => connections?.close(),
+      () => this.#context.close(),
+    ]);
+    for (const result of stopped) if (result.status === "rejected") errors.push(result.reason);
+    if (errors.length > 0) throw new AggregateError(errors, "the app did not close cleanly");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -33,7 +33,9 @@ export class Connections {
     this.#opened.clear();
     const settled = await Promise.allSettled(opened);
     const open = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-    await Promise.all(open.map(({ connection }) => connection.close()));
+    const closed = await Promise.allSettled(open.map(({ connection }) => connection.close()));
+    const errors = closed.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+    if (errors.length > 0) throw new AggregateError(errors, "a connection did not close cleanly");
   }
 
   async #open(place: string | Driver): Promise<OpenDriver> {

@@ -1,5 +1,5 @@
 import { ConfigError } from "./job/errors.js";
-import type { MaybePromise } from "./settled.js";
+import { type MaybePromise, takeAll } from "./settled.js";
 
 /** What the context's factory gets: a place to say what is to be closed again. */
 export interface ContextScope {
@@ -46,14 +46,7 @@ export class ContextHolder<Context> {
     this.#disposals = [];
     this.#opening = undefined;
     this.#value = undefined;
-    const errors: unknown[] = [];
-    for (const dispose of disposals) {
-      try {
-        await dispose();
-      } catch (error) {
-        errors.push(error);
-      }
-    }
+    const errors = await takeAll(disposals);
     if (errors.length > 0) throw new AggregateError(errors, "the app's context did not close cleanly");
   }
 

@@ -12,7 +12,7 @@ import type {
 } from "./contracts/index.js";
 import { NoResultError, UnsupportedError } from "./job/errors.js";
 import type { OpenAccess } from "./job/handle.js";
-import { OutcomeWatch } from "./results/outcome-watch.js";
+import { closedError, OutcomeWatch } from "./results/outcome-watch.js";
 import type { Runtime } from "./runtime.js";
 
 /** The most jobs of one publish: 1,000 reach nine tenths of the speed of 10,000 on SQLite, and stay small in memory. */
@@ -35,6 +35,7 @@ export class Route {
   readonly backendAt: OpenDriver | undefined;
   readonly #watch: OutcomeWatch | undefined;
   #access: OpenAccess | undefined;
+  #closed = false;
   readonly #publishing: Batcher<Publishing>;
 
   /** @throws UnsupportedError when `at` has no broker. */
@@ -101,6 +102,17 @@ export class Route {
   requireWatch(): OutcomeWatch {
     if (this.#watch === undefined) this.requireBackend();
     return this.#watch as OutcomeWatch;
+  }
+
+  /** @throws BrokerError once it is closed. */
+  requireOpen(): void {
+    if (this.#closed) throw closedError();
+  }
+
+  /** Ends the waits of all handles; the connections are closed by whoever opened them. */
+  close(): void {
+    this.#closed = true;
+    this.#watch?.close();
   }
 
   /** @throws UnsupportedError where the broker cannot be looked into. */

@@ -56,6 +56,12 @@ export class Routes {
     return opening;
   }
 
+  /** Ends the waits of all handles on jobs of these routes. */
+  async close(): Promise<void> {
+    const opened = [...this.#known.values()].flatMap((byBackend) => [...byBackend.values()]);
+    for (const result of await Promise.allSettled(opened)) if (result.status === "fulfilled") result.value.close();
+  }
+
   async #open(broker: string | Driver, backend: string | Driver | undefined): Promise<Route> {
     const at = await this.#connections.open(broker);
     return new Route(at, await this.#openBackend(at, backend), this.#clock);

@@ -7,6 +7,7 @@ import type {
   ResultBackend,
   Unsubscribe,
 } from "../contracts/index.js";
+import { BrokerError } from "../job/errors.js";
 
 /** Without a notifier, outcomes are read this often, in ms. */
 const POLL = 100;
@@ -35,6 +36,7 @@ export class OutcomeWatch {
   #due = new Set<string>();
   #reading = false;
   #timer: CancelTimer | undefined;
+  #closed = false;
 
   constructor(backend: ResultBackend, notifier: Notifier | undefined, clock: Clock) {
     this.#backend = backend;
@@ -63,7 +65,14 @@ export class OutcomeWatch {
     };
   }
 
+  /** Ends every wait, now and from now on: no outcome would come any more. */
+  close(): void {
+    this.#closed = true;
+    for (const id of this.#watched.keys()) for (const watch of this.#take(id)) watch.failed(closedError());
+  }
+
   async #subscribe(id: string, watch: Watch): Promise<Unsubscribe> {
+    if (this.#closed) throw closedError();
     const listener: Listener = (outcome) => {
       if (outcome === undefined) this.#read(id);
       else this.#resolve(id, outcome);
@@ -138,3 +147,8 @@ export class OutcomeWatch {
 }
 
 function nothing(): void {}
+
+/** What a handle of a closed app answers with. */
+export function closedError(): BrokerError {
+  return new BrokerError("the app was closed: use app.job(id) for a handle that opens it again", { retryable: false });
+}

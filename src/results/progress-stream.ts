@@ -49,6 +49,7 @@ export class ProgressStream implements AsyncIterable<unknown> {
       }
       if (ended !== undefined) return;
       await changes.next();
+      route.requireOpen();
     }
   }
 }
