@@ -33,7 +33,7 @@ const TITLES: Readonly<Record<keyof Capabilities, string>> = {
 const WORDS: Readonly<Record<string, string>> = {
   true: "yes",
   false: "no",
-  process: "nothing: they are in its memory",
+  process: "nothing: they live in the process",
   "server-memory": "a crash of the worker, not of the server",
   disk: "a crash of the machine",
   timed: "when their lease has passed",
