@@ -172,7 +172,8 @@ export class WorkerContext {
   /** Checks the ledger against what was enqueued; see `audit`. */
   audit(jobs: Iterable<{ readonly id: string }>, unanswered?: (id: string) => boolean): Audit {
     const acknowledged = [...jobs].map(({ id }) => id);
-    return audit({ acknowledged, unanswered, entries: this.entries(), exits: this.#exits });
+    const lease = this.capabilities.leases === "timed" ? this.lease : 0;
+    return audit({ acknowledged, unanswered, entries: this.entries(), exits: this.#exits, lease });
   }
 
   /** Tells a figure to whoever runs the suite. */

@@ -8,6 +8,8 @@ export type What =
   | "started"
   /** A handler returned. */
   | "ended"
+  /** The broker confirmed that the job is done. */
+  | "completed"
   /** A handler threw; `detail` is the error's name. */
   | "failed"
   /** A handler's signal aborted; `detail` is the name of the reason. */

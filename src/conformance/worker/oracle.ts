@@ -11,10 +11,10 @@ export interface Run {
   /** When the handler ended or its process died. Infinite: never. */
   readonly ended: number;
   /**
-   * How it went: `ended` and `failed` by itself; `lost` with its lease, `released` by its worker; `died` with its process;
-   * `open` where the ledger knows no end.
+   * How it went: `ended` and `failed` by itself, `completed` once the broker had confirmed it; `lost` with its lease,
+   * `released` by its worker; `died` with its process before any of that; `open` where the ledger knows no end.
    */
-  readonly fate: "ended" | "failed" | "lost" | "released" | "died" | "open";
+  readonly fate: "ended" | "completed" | "failed" | "lost" | "released" | "died" | "open";
 }
 
 /** What the ledger must account for. */
@@ -26,6 +26,8 @@ export interface Account {
   readonly entries: readonly Entry[];
   /** How processes ended, by pid. */
   readonly exits: ReadonlyMap<number, Exit>;
+  /** How long leases lasted, in ms; 0 where they end with their connection. */
+  readonly lease: number;
 }
 
 /** What an exact ledger comes to. */
@@ -37,11 +39,11 @@ export interface Audit {
 
 /**
  * The oracle: every acknowledged job ran, nothing else did, and a job ran again only where its previous run had failed,
- * was given back, or had lost its lease. Two runs of a job never overlap unless the first had lost its lease.
+ * was given back, or had lost its lease, which cannot be before its time. Two runs of a job never overlap otherwise.
  *
  * @throws AssertionError that names the first jobs of each kind of breach
  */
-export function audit({ acknowledged, unanswered = () => false, entries, exits }: Account): Audit {
+export function audit({ acknowledged, unanswered = () => false, entries, exits, lease }: Account): Audit {
   const runs = runsOf(entries, exits);
   const known = new Set(acknowledged);
   const breaches = {
@@ -49,7 +51,7 @@ export function audit({ acknowledged, unanswered = () => false, entries, exits }
     unexpected: [...runs.keys()].filter((id) => !known.has(id) && !unanswered(id)),
     unexplained: [...runs.values()].flatMap((job) =>
       pairs(job)
-        .filter((pair) => !isExplained(pair))
+        .filter((pair) => !isExplained(pair, lease))
         .map(describe),
     ),
   };
@@ -60,7 +62,7 @@ export function audit({ acknowledged, unanswered = () => false, entries, exits }
   return { runs, repeated };
 }
 
-/** The runs of each job, by their beginning. */
+/** The runs of each job, by attempt and beginning. */
 export function runsOf(entries: readonly Entry[], exits: ReadonlyMap<number, Exit>): Map<string, Run[]> {
   const ends = endsOf(entries);
   const runs = new Map<string, Run[]>();
@@ -77,13 +79,14 @@ export function runsOf(entries: readonly Entry[], exits: ReadonlyMap<number, Exi
     if (others) others.push(run);
     else runs.set(id, [run]);
   }
+  for (const job of runs.values()) job.sort((a, b) => a.attempt - b.attempt || a.started - b.started);
   return runs;
 }
 
 function endsOf(entries: readonly Entry[]): Map<string, Entry[]> {
   const ends = new Map<string, Entry[]>();
   for (const entry of entries) {
-    if (!["ended", "failed", "lost", "released"].includes(entry.what)) continue;
+    if (!["ended", "completed", "failed", "lost", "released"].includes(entry.what)) continue;
     const others = ends.get(keyOf(entry));
     if (others) others.push(entry);
     else ends.set(keyOf(entry), [entry]);
@@ -98,10 +101,10 @@ function keyOf({ id, attempt, pid }: Pick<Entry, "id" | "attempt" | "pid">): str
 /** A handler may end well and its attempt be lost all the same, while it was being settled. */
 function fateOf(ends: readonly Entry[], exit: Exit | undefined): Pick<Run, "ended" | "fate"> {
   const handler = ends.find(({ what }) => what === "ended" || what === "failed");
-  const taken = ends.find(({ what }) => what === "lost" || what === "released");
+  const taken = ends.find(({ what }) => what === "lost" || what === "released" || what === "completed");
   const died = exit?.signal === "SIGKILL";
   const ended = handler?.at ?? exit?.at ?? Number.POSITIVE_INFINITY;
-  if (taken) return { ended, fate: taken.what as "lost" | "released" };
+  if (taken) return { ended, fate: taken.what as "lost" | "released" | "completed" };
   if (died) return { ended, fate: "died" };
   return { ended, fate: (handler?.what as "ended" | "failed" | undefined) ?? "open" };
 }
@@ -119,10 +122,20 @@ function isLoss({ fate }: Run): boolean {
   return fate === "lost" || fate === "died";
 }
 
-function isExplained([before, after]: Pair): boolean {
+function isExplained([before, after]: Pair, lease: number): boolean {
   if (before.fate === "released") return after.attempt === before.attempt;
   if (after.attempt <= before.attempt) return false;
-  return isLoss(before) || (before.fate === "failed" && before.ended <= after.started);
+  if (before.fate === "failed") return before.ended <= after.started;
+  return isLoss(before) && !isEarly([before, after], lease);
+}
+
+/**
+ * A lease that passed to somebody else before its time. It began with the claim, a moment before the run; one that was
+ * stopped in between even starts after its successor, which is no breach.
+ */
+function isEarly([before, after]: Pair, lease: number): boolean {
+  const between = after.started - before.started;
+  return between >= 0 && between < lease / 2;
 }
 
 function describe([before, after]: Pair): string {

@@ -36,6 +36,7 @@ export async function runConformanceProcess(open: OpenUrl = (url) => url): Promi
 async function work(app: Taskwright, orders: WorkOrders): Promise<void> {
   const ledger = new LedgerWriter(orders.ledger, orders.tell ? tell : undefined);
   defineTasks(app, { ledger, opened: openings() });
+  app.on("job:completed", ({ id, attempt }) => ledger.write("completed", id, attempt));
   app.on("job:lost", ({ id, attempt }) => ledger.write("lost", id, attempt));
   app.on("job:released", ({ id, attempt }) => ledger.write("released", id, attempt));
   app.on("worker:stopping", () => ledger.write("stopping"));
