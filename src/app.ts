@@ -19,6 +19,7 @@ import { defaultLogger, delegate } from "./logger.js";
 import type { Middleware } from "./middleware/middleware.js";
 import { MiddlewareStack } from "./middleware/stack.js";
 import { Routes, type Runtime, type Services } from "./runtime.js";
+import { takeAll } from "./settled.js";
 import {
   type AnyTask,
   bindTask,
@@ -33,7 +34,6 @@ import {
   type TaskDefinition,
 } from "./task.js";
 import { InlineJob } from "./worker/inline-job.js";
-import { takeAll } from "./settled.js";
 import { Worker, type WorkerOptions } from "./worker/worker.js";
 
 const BRAND = Symbol.for("taskwright.app");
