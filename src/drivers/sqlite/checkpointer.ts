@@ -20,8 +20,9 @@ export function hasWalResetBug(version: string): boolean {
  * Checkpoints in place of SQLite where it has that bug: while the first connection holds the write lock, nobody can
  * restart the log, so a checkpoint on a second connection runs without the race. Every process does the same.
  *
- * The log's length is that of its file, because `journal_size_limit = 0` cuts it when it restarts. Looking costs 2
- * microseconds a commit.
+ * When the log restarts, `journal_size_limit` cuts its file to the threshold, so a longer file is a longer log. Looking
+ * costs 2 microseconds a commit. (Cutting it to nothing makes every commit lengthen it again, and then a flush costs 1.7 ms
+ * instead of 0.2: measured on ext4.)
  */
 export class Checkpointer {
   readonly #client: Client;
@@ -33,13 +34,13 @@ export class Checkpointer {
     this.#client = client;
     this.#path = path;
     forbidCheckpoints(client);
-    client.exec("PRAGMA journal_size_limit = 0");
+    client.exec(`PRAGMA journal_size_limit = ${THRESHOLD}`);
   }
 
   /** Called after each commit, outside transactions. */
   afterCommit(): void {
     const size = this.#logSize();
-    if (size < this.#threshold) return;
+    if (size <= this.#threshold) return;
     this.checkpoint();
     // Where a reader held the end of the log it cannot be copied whole yet: try again when it has grown as much again.
     this.#threshold = size + THRESHOLD;
@@ -72,7 +73,7 @@ export class Checkpointer {
 
   #logSize(): number {
     const size = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (size < THRESHOLD) this.#threshold = THRESHOLD;
+    if (size <= THRESHOLD) this.#threshold = THRESHOLD;
     return size;
   }
 }

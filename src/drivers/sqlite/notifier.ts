@@ -57,28 +57,30 @@ export class SqliteNotifier implements Notifier {
   }
 
   #deliverOutcomes(topics: Topics): void {
+    const last = this.#newest(topics);
+    if (last === undefined) return;
     const { statements, store } = this.#shared;
-    const from = this.#advance(topics);
-    if (from === undefined) return;
-    const few = topics.listeners.size <= FEW && topics.last - from > FEW;
+    const few = topics.listeners.size <= FEW && last - topics.last > FEW;
     const news = few
       ? [...topics.listeners.keys()].flatMap((id) => statements.outcomes.find(id, store.now()) ?? [])
-      : statements.outcomes.after(from);
+      : statements.outcomes.after(topics.last);
+    topics.last = last;
     for (const outcome of news) for (const tell of listenersOf(topics, outcome.id)) tell(outcome);
   }
 
   #deliverReports(topics: Topics): void {
-    const from = this.#advance(topics);
-    if (from === undefined) return;
-    for (const id of this.#shared.statements.reports.after(from)) for (const tell of listenersOf(topics, id)) tell();
+    const last = this.#newest(topics);
+    if (last === undefined) return;
+    const news = this.#shared.statements.reports.after(topics.last);
+    topics.last = last;
+    for (const id of news) for (const tell of listenersOf(topics, id)) tell();
   }
 
-  /** Moves on to the newest number. Answers the one before, or `undefined` when nobody listens or nothing is new. */
-  #advance(topics: Topics): number | undefined {
-    if (topics.listeners.size === 0) return undefined;
-    const before = topics.last;
-    topics.last = this.#shared.statements.sequences.last(topics.sequence);
-    return topics.last > before ? before : undefined;
+  /** The newest number, read before the news: what comes in between is told twice rather than never. */
+  #newest({ listeners, sequence, last }: Topics): number | undefined {
+    if (listeners.size === 0) return undefined;
+    const newest = this.#shared.statements.sequences.last(sequence);
+    return newest > last ? newest : undefined;
   }
 }
 

@@ -13,7 +13,9 @@ export interface SqliteOptions {
    * `"NORMAL"`: it survives the death of every process, but a power cut may take the last moments of work with it (never
    * the consistency of the file).
    *
-   * The price of `"FULL"` is one flush of the disk a batch: see `store.ts` for figures.
+   * The price of `"FULL"` is one flush of the disk a batch; claims and heartbeats never wait for one. Jobs published each
+   * second, in batches of 1, 100 and 1,000 (libsql, 2 cores, ext4): `"FULL"` 1,500, 100,000 and 152,000; `"NORMAL"` 10,500,
+   * 149,000 and 222,000. better-sqlite3: 4,900, 130,000 and 242,000; 12,700, 226,000 and 305,000.
    */
   readonly synchronous?: "FULL" | "NORMAL";
   /** How long a call keeps trying while other processes hold the write lock. Default `"5s"`. */

@@ -13,7 +13,9 @@ import type { Client } from "./clients/client.js";
  * Everything has the prefix `taskwright_`, and the version is in a table rather than in `PRAGMA user_version`, because
  * the file may be the application's own: enqueueing inside its transactions takes the same file.
  *
- * A waiting job with a body of 60 bytes takes 155 bytes, indexes included.
+ * A waiting job with a body of 60 bytes takes 154 bytes, indexes included. Against one table with a state column and
+ * partial indexes, claim and completion together cost 7 microseconds a job instead of 8 with a body of 60 bytes, 10 instead
+ * of 13 with 1 kB, and 39 instead of 133 with 30 kB, because SQLite writes a changed row as a whole.
  */
 const TABLES = `
 CREATE TABLE taskwright_schema (version INTEGER NOT NULL) STRICT;

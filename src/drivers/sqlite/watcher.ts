@@ -15,6 +15,9 @@ const INTERVALS = [
 ] as const;
 const IDLE_INTERVAL = 8;
 
+/** No `data_version` has this value. */
+const NEVER = -1;
+
 /**
  * Tells when the file has changed. For the writes of other connections it looks at `PRAGMA data_version` (2 to 4
  * microseconds), but only while somebody observes; writes of its own connection are announced with `touch`.
@@ -77,7 +80,16 @@ export class Watcher {
   }
 
   #announce(): void {
-    for (const observer of [...this.#observers.keys()]) if (this.#observers.has(observer)) observer();
+    for (const observer of [...this.#observers.keys()]) {
+      if (!this.#observers.has(observer)) continue;
+      try {
+        observer();
+      } catch (error) {
+        this.#onError(error);
+        // Whatever it failed to read is still there: the next look is to find a change again.
+        this.#version = NEVER;
+      }
+    }
   }
 
   /** Starts, stops or exchanges the timer, as the observers now need. */
@@ -104,7 +116,7 @@ export class Watcher {
       if (version === this.#version) this.#quietLooks++;
       else this.#changed(version);
     } catch (error) {
-      // Busy while another process recovers the log, or the disk failed: the next look, or the next call, will tell.
+      // Busy while another process recovers the log, or the disk failed: the next look will tell.
       this.#onError(error);
     }
     this.#run();

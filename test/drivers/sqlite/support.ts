@@ -21,7 +21,7 @@ export const CLIENTS: readonly ClientName[] = CLIENT_NAMES.filter((name) => {
 });
 
 /** The time of this machine. */
-export const SYSTEM_CLOCK: Clock = {
+const SYSTEM_CLOCK: Clock = {
   now: () => Date.now(),
   schedule(callback, delay, keepAlive = false) {
     const timer = setTimeout(callback, delay);

@@ -127,4 +127,20 @@ describe("watching the file", () => {
     await clock.advance(10);
     expect(asked).toEqual([]);
   });
+
+  test("a listener that throws harms neither the others nor the process", async () => {
+    const { clock, here, there } = await two();
+    const told: string[] = [];
+    let failures = 0;
+    await here.notifier.subscribe({ kind: "report", id: "x" }, () => {
+      if (failures++ === 0) throw new Error("in a listener");
+    });
+    await here.notifier.subscribe({ kind: "outcome", id: "x" }, (one) => told.push(one?.id ?? ""));
+    await there.backend.report([{ id: "x", log: ["a line"], ttl: 1000 }]);
+    await clock.advance(10);
+    await here.backend.store([outcome("x")]);
+    await clock.advance(10);
+    expect(failures).toBe(1);
+    expect(told).toEqual(["x"]);
+  });
 });
