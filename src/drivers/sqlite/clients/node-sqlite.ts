@@ -1,4 +1,5 @@
 import type { Client, Parameter, Row, Statement } from "./client.js";
+import { withoutNumbers } from "./numbers.js";
 
 /** What is used of `node:sqlite`'s `DatabaseSync`; a user's own can be passed as it is. */
 export interface NodeSqliteDatabase {
@@ -34,10 +35,11 @@ export class NodeSqliteClient implements Client {
   }
 
   prepare(sql: string): Statement {
-    const statement = this.#database.prepare(sql);
+    const { text, bind } = withoutNumbers(sql);
+    const statement = this.#database.prepare(text);
     return {
-      run: (parameters) => Number(statement.run(...parameters).changes),
-      all: (parameters) => statement.all(...parameters) as Row[],
+      run: (parameters) => Number(statement.run(...bind(parameters)).changes),
+      all: (parameters) => statement.all(...bind(parameters)) as Row[],
     };
   }
 
