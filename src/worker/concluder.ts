@@ -2,6 +2,7 @@ import type { ClaimedJob, OutcomeRecord, Settlement } from "../contracts/index.j
 import type { AttemptEvent, EndEvent, Events } from "../events.js";
 import type { Codec } from "../job/codec/index.js";
 import { appendHistory, historyEntry, readEntries } from "../job/history.js";
+import { LeaseLostError, ShutdownError } from "../job/errors.js";
 import { completedOutcome, failedOutcome, type OutcomeFields } from "../job/outcome.js";
 import type { Decision, HandlerOutcome, SavedOutcome } from "../middleware/middleware.js";
 import type { Route } from "../route.js";
@@ -114,8 +115,13 @@ export class Concluder {
 
   conclude(job: RunningJob, outcome: HandlerOutcome): void {
     const asked = this.#ask(job, outcome);
-    if (isPromise(asked)) this.#await(asked.then((decision) => this.#end(job, outcome, decision)));
-    else this.#end(job, outcome, asked);
+    if (!isPromise(asked)) return this.#end(job, outcome, asked);
+    const { abortReason } = job;
+    const givenUp = abortReason instanceof ShutdownError || abortReason instanceof LeaseLostError;
+    if (!givenUp) return this.#await(asked.then((decision) => this.#end(job, outcome, decision)));
+    // No decision would change what becomes of it, and a worker that has to go does not wait for hooks.
+    this.#end(job, outcome, undefined);
+    this.#await(asked.then(() => undefined));
   }
 
   /** Hooks report their own errors, so this never rejects. */
