@@ -1,8 +1,8 @@
 import type { ClaimedJob, OutcomeRecord, Settlement } from "../contracts/index.js";
 import type { AttemptEvent, EndEvent, Events } from "../events.js";
 import type { Codec } from "../job/codec/index.js";
-import { appendHistory, historyEntry, readEntries } from "../job/history.js";
 import { LeaseLostError, ShutdownError } from "../job/errors.js";
+import { appendHistory, historyEntry, readEntries } from "../job/history.js";
 import { completedOutcome, failedOutcome, type OutcomeFields } from "../job/outcome.js";
 import type { Decision, HandlerOutcome, SavedOutcome } from "../middleware/middleware.js";
 import type { Route } from "../route.js";
