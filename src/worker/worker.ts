@@ -38,6 +38,8 @@ export class Worker implements AsyncDisposable {
   #starting: Promise<Parts> | undefined;
   #parts: Parts | undefined;
   #stopping: Promise<void> | undefined;
+  /** The second call of `stop` may come before the first one has begun to wait. */
+  #hurried = false;
   #hurry: () => void = () => {};
   #idle: (() => void)[] = [];
 
@@ -94,7 +96,10 @@ export class Worker implements AsyncDisposable {
   async stop(options: { readonly grace?: Duration } = {}): Promise<void> {
     const grace = options.grace === undefined ? undefined : parseDuration(options.grace, "grace");
     if (this.#stopping === undefined) this.#stopping = this.#stop(grace);
-    else if (grace === 0) this.#hurry();
+    else if (grace === 0) {
+      this.#hurried = true;
+      this.#hurry();
+    }
     await this.#stopping;
   }
 
@@ -155,7 +160,7 @@ export class Worker implements AsyncDisposable {
 
   /** Waits until nothing runs, the grace period is over, or `stop` is called again in a hurry. */
   #finishWithin(grace: number, parts: Parts): Promise<void> {
-    if (isIdle(parts) || grace === 0) return Promise.resolve();
+    if (isIdle(parts) || grace === 0 || this.#hurried) return Promise.resolve();
     return new Promise((resolve) => {
       const cancelTimer = parts.runtime.clock.schedule(() => end(), grace, true);
       const end = (): void => {
