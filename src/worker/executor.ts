@@ -108,17 +108,11 @@ export class Executor {
     if (this.#pumping) return;
     this.#pumping = true;
     let turn = performance.now();
-    for (let next = 0; ; ) {
-      const claimed = this.#slots < this.#options.concurrency ? this.#waiting[next] : undefined;
-      if (claimed === undefined) {
-        this.#waiting.splice(0, next);
-        break;
-      }
-      next += 1;
+    while (this.#slots < this.#options.concurrency) {
+      const claimed = this.#waiting.shift();
+      if (claimed === undefined) break;
       this.#start(claimed);
       if (performance.now() - turn < TURN) continue;
-      this.#waiting.splice(0, next);
-      next = 0;
       await new Promise((resolve) => setImmediate(resolve));
       turn = performance.now();
     }
