@@ -35,6 +35,7 @@ export class Child {
     this.#who = opening.contestant;
     this.#process = fork(program, [JSON.stringify(opening)], {
       cwd: BENCH,
+      env: withoutSettings(process.env),
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
   }
@@ -85,7 +86,12 @@ export class Child {
   }
 }
 
-/** Who is to be measured, and in how many processes. */
+/** A setting of ours in somebody's shell must not change the figures. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("TASKWRIGHT_")));
+}
+
+/** Who is to be measured. */
 export interface Side {
   readonly contestant: string;
   /** The address of the place, as this contestant wants it. */

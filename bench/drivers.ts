@@ -1,4 +1,5 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
+import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bulk } from "./measures/bulk.js";
@@ -64,7 +65,7 @@ const sqlite: BenchedDriver = {
   variants: [
     { name: "full", settings: "better-sqlite3, synchronous=FULL", broker: file("client=better-sqlite3") },
     { name: "libsql", settings: "libsql, synchronous=NORMAL", broker: file("client=libsql&synchronous=NORMAL") },
-    ...(process.getBuiltinModule("node:sqlite") === undefined
+    ...(!isBuiltin("node:sqlite")
       ? []
       : [
           {

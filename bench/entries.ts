@@ -38,17 +38,24 @@ interface Theirs {
   readonly tally: Tally;
 }
 
-/** The entries of ours beside one peer, or alone. `suffix` names other settings of ours. */
-export function entriesOf(driver: string, ours: Tally, peer?: Theirs, suffix = ""): Entry[] {
-  const measures = Object.entries(MEASURES) as [MeasureName, (typeof MEASURES)[MeasureName]][];
-  return measures.flatMap(([name, { unit, better }]) => {
+const ALL = Object.entries(MEASURES) as [MeasureName, (typeof MEASURES)[MeasureName]][];
+
+/** Our entries with other settings, which `suffix` names: how fast it is. */
+export function variantEntries(driver: string, ours: Tally, suffix: string): Entry[] {
+  const entries = entriesOf(driver, ours).filter(({ unit }) => unit === "jobs/s");
+  return entries.map((entry) => ({ ...entry, measure: `${entry.measure}${suffix}` }));
+}
+
+/** The entries of ours beside one peer, or alone. */
+export function entriesOf(driver: string, ours: Tally, peer?: Theirs): Entry[] {
+  return ALL.flatMap(([name, { unit, better }]) => {
     const our = ours.median(name);
     const their = peer?.tally.median(name) ?? peer?.tally.median(PLAIN[name] ?? name);
     if (our === undefined && their === undefined) return [];
     const ratio = our === undefined || their === undefined ? undefined : better === "more" ? our / their : their / our;
     return {
       driver,
-      measure: `${name}${suffix}`,
+      measure: name,
       peer: peer?.name ?? null,
       ours: rounded(our),
       theirs: rounded(their),

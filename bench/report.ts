@@ -1,4 +1,5 @@
 import { cpus, release, totalmem, type } from "node:os";
+import manifest from "../package.json" with { type: "json" };
 import { table } from "../src/cli/table.js";
 import type { Command } from "./command-line.js";
 import type { Entry } from "./entries.js";
@@ -18,7 +19,7 @@ export function report({ driver, peers, jobs }: Command, entries: readonly Entry
     ...settings.map(([name, text]) => `${name}: ${text}`),
     `${jobs} jobs a measure (200 for pickup and result), median of 3 rounds; ratio: how many times better ours is`,
     machine(),
-    `Node ${process.version}${versions(peers.flatMap(({ packages }) => packages))}`,
+    `taskwright ${manifest.version}, Node ${process.version}${versions(peers.flatMap(({ packages }) => packages))}`,
     `again: ${againCommand({ driver, peers, jobs })}`,
   ].join("\n");
 }

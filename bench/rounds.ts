@@ -1,7 +1,7 @@
 import { Arena, type Side } from "./arena.js";
 import type { Command } from "./command-line.js";
 import type { Variant } from "./drivers.js";
-import { type Entry, entriesOf, Tally } from "./entries.js";
+import { type Entry, entriesOf, Tally, variantEntries } from "./entries.js";
 import type { Trial } from "./measures/measure.js";
 import { Progress } from "./progress.js";
 
@@ -65,7 +65,7 @@ function line({ driver, peers }: Command): { readonly all: readonly Entrant[]; e
     entries: () => [
       ...(theirs.length === 0 ? entriesOf(driver.name, ours.tally) : []),
       ...theirs.flatMap(({ label, tally }) => entriesOf(driver.name, ours.tally, { name: label, tally })),
-      ...variants.flatMap(({ tally, suffix }) => entriesOf(driver.name, tally, undefined, suffix)),
+      ...variants.flatMap(({ tally, suffix }) => variantEntries(driver.name, tally, suffix)),
     ],
   };
 }
