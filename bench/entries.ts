@@ -50,7 +50,8 @@ export function variantEntries(driver: string, ours: Tally, suffix: string): Ent
 export function entriesOf(driver: string, ours: Tally, peer?: Theirs): Entry[] {
   return ALL.flatMap(([name, { unit, better }]) => {
     const our = ours.median(name);
-    const their = peer?.tally.median(name) ?? peer?.tally.median(PLAIN[name] ?? name);
+    const same = our === undefined ? name : (PLAIN[name] ?? name);
+    const their = peer?.tally.median(name) ?? peer?.tally.median(same);
     if (our === undefined && their === undefined) return [];
     const ratio = our === undefined || their === undefined ? undefined : better === "more" ? our / their : their / our;
     return {
