@@ -37,6 +37,7 @@ export class Worker implements AsyncDisposable {
   readonly #events: Events;
   #starting: Promise<Parts> | undefined;
   #parts: Parts | undefined;
+  #running: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   /** The second call of `stop` may come before the first one has begun to wait. */
   #hurried = false;
@@ -75,10 +76,8 @@ export class Worker implements AsyncDisposable {
    */
   async start(): Promise<void> {
     const parts = await this.#open();
-    parts.sweeper.start();
-    await parts.registry?.start();
-    parts.claimer.start();
-    this.#events.emit("worker:started", { worker: this.id, queues: queueNames(parts.settings) });
+    this.#running ??= this.#run(parts);
+    await this.#running;
   }
 
   /** Runs what is due until nothing is, then stops. For tests and scripts; see `app.drain`. */
@@ -96,10 +95,7 @@ export class Worker implements AsyncDisposable {
   async stop(options: { readonly grace?: Duration } = {}): Promise<void> {
     const grace = options.grace === undefined ? undefined : parseDuration(options.grace, "grace");
     if (this.#stopping === undefined) this.#stopping = this.#stop(grace);
-    else if (grace === 0) {
-      this.#hurried = true;
-      this.#hurry();
-    }
+    else if (grace !== undefined) this.#cutShort(grace);
     await this.#stopping;
   }
 
@@ -110,8 +106,28 @@ export class Worker implements AsyncDisposable {
   #open(): Promise<Parts> {
     if (this.#stopping !== undefined)
       throw new ConfigError("this worker has stopped: make another one with app.worker()");
-    this.#starting ??= this.#assemble();
+    this.#starting ??= this.#assemble().catch((error: unknown) => {
+      this.#starting = undefined;
+      throw error;
+    });
     return this.#starting;
+  }
+
+  async #run({ sweeper, registry, claimer, settings }: Parts): Promise<void> {
+    sweeper.start();
+    await registry?.start();
+    if (this.#stopping !== undefined) return;
+    claimer.start();
+    this.#events.emit("worker:started", { worker: this.id, queues: queueNames(settings) });
+  }
+
+  #cutShort(grace: number): void {
+    const hurry = (): void => {
+      this.#hurried = true;
+      this.#hurry();
+    };
+    if (grace === 0 || this.#parts === undefined) hurry();
+    else this.#parts.runtime.clock.schedule(hurry, grace);
   }
 
   async #assemble(): Promise<Parts> {
