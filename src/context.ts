@@ -25,7 +25,8 @@ export class ContextHolder<Context> {
   open(): Promise<Context> {
     this.#opening ??= this.#open().catch(async (error: unknown) => {
       this.#opening = undefined;
-      await this.close();
+      // Why the factory failed is what its caller has to know, whatever fails after it.
+      await this.close().catch(() => undefined);
       throw error;
     });
     return this.#opening;
