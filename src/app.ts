@@ -238,6 +238,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
       return this.#connect();
     });
     this.#workers.add(worker);
+    worker.on("worker:stopped", () => this.#workers.delete(worker));
     return worker;
   }
 
