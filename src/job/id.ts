@@ -10,27 +10,29 @@ const SEED_MASK = 2 ** (COUNTER_BITS - 1) - 1;
 const COUNTER_END = 2 ** COUNTER_BITS;
 /** The low 14 bits of the counter follow the variant; the 12 above them follow the version. */
 const LOW_BITS = 14;
-const LOW_MASK = 2 ** LOW_BITS - 1;
+/** What changes with each id is its last 8 bits; what is before them is written anew every 256 ids. */
+const STEP_MASK = 0xff;
 
 const TAIL_BYTES = 6;
 /** One call of `randomFillSync` costs as much as 20 ids, so it fills the tails of a thousand. */
 const POOL_BYTES = TAIL_BYTES * 1024;
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const STEPS: readonly string[] = Array.from({ length: 256 }, (_, step) => `${step.toString(16).padStart(2, "0")}-`);
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 // Kept in its own memory: a pooled Buffer would be shared with whoever else allocates.
 const pool = Buffer.allocUnsafeSlow(POOL_BYTES);
+let poolHex = "";
 let poolOffset = POOL_BYTES;
 let lastTime = -1;
 let counter = 0;
-/** `"018f3a2b-1c2d-7xxx-"`: all that stays the same for up to 16,384 ids of one millisecond. */
+/** `"018f3a2b-1c2d-7xxx-yy"`: all that stays the same for up to 256 ids of one millisecond. */
 let prefix = "";
 
 /**
  * A new id, greater than any before it in this process.
  *
- * About 60 ns each and 390 ns for the first of a millisecond (Node 20, 2 cores); `crypto.randomUUID` takes 130 ns.
+ * It is put together of three strings: one of sixteen took as long, but left 250 bytes of fragments with each job.
  *
  * @param now Milliseconds since the epoch, 0 to 2^48 - 1. A time before the last one is taken as the last one.
  *
@@ -40,9 +42,9 @@ let prefix = "";
 export function generateId(now: number): string {
   const time = Math.floor(now);
   if (time > lastTime) startMillisecond(time);
-  else if ((++counter & LOW_MASK) === 0) advancePrefix();
-  const at = takeRandom();
-  return `${prefix}${hex(0x80 | ((counter >>> 8) & 0x3f))}${hex(counter & 0xff)}-${hex(pool[at])}${hex(pool[at + 1])}${hex(pool[at + 2])}${hex(pool[at + 3])}${hex(pool[at + 4])}${hex(pool[at + 5])}`;
+  else if ((++counter & STEP_MASK) === 0) advancePrefix();
+  const at = takeRandom() * 2;
+  return prefix + STEPS[counter & STEP_MASK] + poolHex.slice(at, at + TAIL_BYTES * 2);
 }
 
 /** Is this a UUID of any version, in either case? */
@@ -73,20 +75,17 @@ function advancePrefix(): void {
 function writePrefix(): void {
   const time = lastTime.toString(16).padStart(12, "0");
   const high = (counter >>> LOW_BITS).toString(16).padStart(3, "0");
-  prefix = `${time.slice(0, 8)}-${time.slice(8)}-7${high}-`;
+  const low = (0x80 | ((counter >>> 8) & 0x3f)).toString(16);
+  prefix = `${time.slice(0, 8)}-${time.slice(8)}-7${high}-${low}`;
 }
 
 function takeRandom(): number {
   if (poolOffset === POOL_BYTES) {
     randomFillSync(pool);
+    poolHex = pool.toString("hex");
     poolOffset = 0;
   }
   const at = poolOffset;
   poolOffset += TAIL_BYTES;
   return at;
-}
-
-function hex(byte: number | undefined): string {
-  // The index is always in range; the type system cannot know.
-  return HEX[byte as number] as string;
 }

@@ -87,7 +87,12 @@ function presentOptions(message: MessageOptions): MessageOptions | undefined {
 export function decodeMessage(body: Uint8Array, codec: Codec): JobMessage {
   const fields = codec.decode(body);
   if (!Array.isArray(fields)) throw new UnreadableError("the message is not an array");
-  const [version, task, args, enqueuedAt, options] = fields as unknown[];
+  // By index: taking an array apart goes through its iterator.
+  const version: unknown = fields[0];
+  const task: unknown = fields[1];
+  const args: unknown = fields[2];
+  const enqueuedAt: unknown = fields[3];
+  const options: unknown = fields[4];
   if (version !== VERSION) throw new UnreadableError(versionProblem(version));
   if (typeof task !== "string" || task === "") throw new UnreadableError("the message names no task");
   if (!Array.isArray(args)) throw new UnreadableError("the message has no arguments");
