@@ -62,11 +62,18 @@ export class Concluder {
     if (events.wanted("job:started")) events.emit("job:started", this.#event(job));
   }
 
-  /** Gives back a claimed job that never started. */
-  release(claimed: ClaimedJob): void {
-    this.#settle(claimed, { lease: claimed, kind: "release", delay: 0 }, () => {
+  /**
+   * Gives back a claimed job that never started.
+   *
+   * @param delay - Milliseconds until it is due again.
+   * @param over - Called when it was given back, or could not be.
+   */
+  release(claimed: ClaimedJob, delay = 0, over: () => void = () => {}): void {
+    const given = (): void => {
       this.counts.released += 1;
-    });
+      over();
+    };
+    this.#settle(claimed, { lease: claimed, kind: "release", delay }, given, over);
   }
 
   /** Settles what must not run. */
@@ -247,7 +254,7 @@ export class Concluder {
 
   /** A job that was settled before it ran has only its outcome left to store. */
   #settleRun(job: RunningJob, settlement: Settlement, settled: () => void): void {
-    if (!job.settledFirst) return this.#settle(job.claimed, settlement, settled, job);
+    if (!job.settledFirst) return this.#settle(job.claimed, settlement, settled, () => this.#lost(job));
     const outcome = "outcome" in settlement ? settlement.outcome : undefined;
     this.#store(outcome).then(settled, (error: unknown) => {
       job.logger.error({ err: error }, "the outcome of the job could not be stored");
@@ -258,8 +265,8 @@ export class Concluder {
     if (outcome !== undefined) await this.#options.route.backend?.store([outcome]);
   }
 
-  /** @param running - Told of where the lease is lost; a job that never started is simply dropped. */
-  #settle(claimed: ClaimedJob, settlement: Settlement, settled: () => void, running?: RunningJob): void {
+  /** @param lost - Called instead of `settled` where the lease is lost; a job that never started is simply dropped. */
+  #settle(claimed: ClaimedJob, settlement: Settlement, settled: () => void, lost: () => void = () => {}): void {
     const { settler, leases } = this.#options;
     settler.settle({
       settlement,
@@ -267,7 +274,7 @@ export class Concluder {
         leases.delete(claimed);
         if (error !== undefined) this.#gaveUp(claimed, error);
         if (status === "settled") settled();
-        else if (running !== undefined) this.#lost(running);
+        else lost();
       },
     });
   }

@@ -9,6 +9,7 @@ import { Deadlines } from "./deadlines.js";
 import { invoke } from "./invoke.js";
 import type { LeaseKeeper } from "./lease-keeper.js";
 import type { RunningJob } from "./running-job.js";
+import { Suspects } from "./suspects.js";
 import { type TriageOptions, triage } from "./triage.js";
 
 /** Synchronous handlers may hold the event loop for this long, in ms, before timers and sockets get their turn. */
@@ -19,6 +20,10 @@ export interface ExecutorOptions extends TriageOptions {
   readonly middleware: MiddlewareStack;
   readonly concluder: Concluder;
   readonly leases: LeaseKeeper;
+  /** How long leases last, in ms. */
+  readonly lease: number;
+  /** Whether the broker can give jobs back for later. */
+  readonly canDelay: boolean;
   /** Called when a slot is free again. */
   readonly onFree: () => void;
 }
@@ -30,6 +35,7 @@ export interface ExecutorOptions extends TriageOptions {
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #deadlines: Deadlines<RunningJob>;
+  readonly #suspects: Suspects;
   readonly #running = new Map<string, RunningJob>();
   #waiting: ClaimedJob[] = [];
   #slots = 0;
@@ -38,6 +44,14 @@ export class Executor {
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#deadlines = new Deadlines(options.host.clock, (job) => this.#expire(job));
+    const { clock, random } = options.host;
+    this.#suspects = new Suspects({
+      ...options,
+      clock,
+      random,
+      giveBack: (job, delay, over) => options.concluder.release(job, delay, over),
+      onFree: () => void this.#pump(),
+    });
   }
 
   /** Handlers that have not ended. */
@@ -50,6 +64,11 @@ export class Executor {
     return this.#slots + this.#waiting.length;
   }
 
+  /** Whether more may be claimed, where there is room. */
+  get mayClaim(): boolean {
+    return this.#suspects.mayClaim;
+  }
+
   get jobs(): Iterable<RunningJob> {
     return this.#running.values();
   }
@@ -57,7 +76,7 @@ export class Executor {
   accept(claimed: readonly ClaimedJob[]): void {
     for (const job of claimed) {
       this.#options.leases.add(job);
-      this.#waiting.push(job);
+      if (this.#suspects.admits(job)) this.#waiting.push(job);
     }
     void this.#pump();
   }
@@ -101,6 +120,7 @@ export class Executor {
 
   close(): void {
     this.#deadlines.close();
+    this.#suspects.close();
   }
 
   /** One loop starts all jobs, so a thousand synchronous handlers neither nest nor hold the event loop. */
@@ -108,7 +128,7 @@ export class Executor {
     if (this.#pumping) return;
     this.#pumping = true;
     let turn = performance.now();
-    while (this.#slots < this.#options.concurrency) {
+    while (this.#slots < this.#options.concurrency && this.#suspects.mayStart) {
       const claimed = this.#waiting.shift();
       if (claimed === undefined) break;
       this.#start(claimed);
@@ -123,7 +143,10 @@ export class Executor {
   #start(claimed: ClaimedJob): void {
     const { concluder } = this.#options;
     const found = triage(claimed, this.#options);
-    if (found.kind !== "run") return concluder.park(claimed, found);
+    if (found.kind !== "run") {
+      this.#suspects.ended(claimed);
+      return concluder.park(claimed, found);
+    }
     const { job } = found;
     this.#slots += 1;
     this.#running.set(job.id, job);
@@ -156,6 +179,7 @@ export class Executor {
     if (job.timeout !== undefined) this.#deadlines.delete(job);
     if (this.#running.get(job.id) === job) this.#running.delete(job.id);
     this.#slots -= 1;
+    this.#suspects.ended(job.claimed);
     if (this.#pumping) return;
     if (this.#waiting.length > 0) void this.#pump();
     else this.#options.onFree();

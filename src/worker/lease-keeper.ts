@@ -39,6 +39,11 @@ export class LeaseKeeper {
     this.#held.set(lease.id, lease);
   }
 
+  /** Whether the lease is neither settled nor known to be lost. */
+  holds(lease: Lease): boolean {
+    return this.#held.get(lease.id) === lease;
+  }
+
   delete(lease: Lease): void {
     if (this.#held.get(lease.id) === lease) this.#held.delete(lease.id);
   }
@@ -46,7 +51,7 @@ export class LeaseKeeper {
   /** Renews one lease now, and answers whether it is still held. */
   async renew(lease: Lease): Promise<boolean> {
     await this.#renew([lease]);
-    return this.#held.get(lease.id) === lease;
+    return this.holds(lease);
   }
 
   close(): void {

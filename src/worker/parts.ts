@@ -94,6 +94,8 @@ function assembleRun(
     middleware,
     concurrency,
     poisonLimit,
+    lease,
+    canDelay: route.at.driver.capabilities.delay,
     onFree,
   });
   const claimer = new Claimer({
@@ -113,7 +115,7 @@ function assembleRun(
  */
 function room({ concurrency, prefetch }: WorkerSettings, executor: Executor, settler: Settler): number {
   const capacity = concurrency + prefetch;
-  return settler.pending > capacity ? 0 : capacity - executor.held;
+  return settler.pending > capacity || !executor.mayClaim ? 0 : capacity - executor.held;
 }
 
 function assembleRegistry({ id, runtime, settings, onError }: PartsOptions, executor: Executor): Registry | undefined {

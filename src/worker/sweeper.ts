@@ -1,4 +1,5 @@
 import type { Broker, CancelTimer, Clock, Random, ResultBackend } from "../contracts/index.js";
+import { redelivery } from "./redelivery.js";
 
 /** The most jobs or outcomes of one sweep, so that it never holds the server for long; a full one is repeated at once. */
 const SWEEP_BATCH = 1000;
@@ -45,9 +46,8 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     const { broker, backend, lease, onError } = this.#options;
-    const redelivery = { delay: lease / 30, jitter: lease / 10 };
     try {
-      await untilPartial(async () => (await broker.sweep({ max: SWEEP_BATCH, ...redelivery })).recovered);
+      await untilPartial(async () => (await broker.sweep({ max: SWEEP_BATCH, ...redelivery(lease) })).recovered);
       if (backend !== undefined) await untilPartial(() => backend.sweep(SWEEP_BATCH));
     } catch (error) {
       onError(error);

@@ -80,16 +80,22 @@ async function assertRunElsewhere(c: WorkerContext): Promise<void> {
   assert.equal(c.audit(held).repeated, held.length);
 }
 
+/** All are there before the first process is, so its first claim takes them together, the poison in their midst. */
 async function assertPoisonParked(c: WorkerContext): Promise<void> {
-  const crew = await Crew.start(c, 2);
+  const lengths = Array.from({ length: 25 }, (): [number] => [20]);
+  const before = await c.tasks.hold.enqueueMany(lengths);
+  const poison = await c.tasks.kill.with({ attempts: 10 }).enqueue();
+  const neighbours = [...before, ...(await c.tasks.hold.enqueueMany(lengths))];
+  const crew = await Crew.start(c, 1, { concurrency: 100 });
   try {
-    const before = await c.tasks.note.enqueueMany(new Array(10).fill([]));
-    const poison = await c.tasks.kill.with({ attempts: 10 }).enqueue();
-    const after = await c.tasks.note.enqueueMany(new Array(10).fill([]));
-    await c.completed([...before, ...after]);
+    await c.completed(neighbours);
     await assertLeaseLost(c, poison, { runs: 3, losses: 3 });
     await crew.stop();
-    c.audit([...before, ...after, poison]);
+    const { runs } = c.audit([...neighbours, poison]);
+    const dragged = neighbours.filter(({ id }) => (runs.get(id)?.length ?? 0) > 1).length;
+    c.report(
+      `${dragged} of ${neighbours.length} neighbours of a job that killed 3 processes were dragged along, and completed`,
+    );
   } finally {
     crew.disband();
   }
