@@ -165,7 +165,9 @@ export class Worker implements AsyncDisposable {
     if (parts === undefined) return;
     const { claimer, executor, settler, settings } = parts;
     this.#events.emit("worker:stopping", { worker: this.id, active: executor.active });
+    executor.releaseWaiting();
     await claimer.stop();
+    // What a claim under way has still brought.
     executor.releaseWaiting();
     await this.#finishWithin(given ?? settings.grace, parts);
     executor.abandon();
