@@ -36,15 +36,19 @@ async function assertAttempts(c: WorkerContext): Promise<void> {
   const jobs = await Promise.all(
     table.map(({ attempts, failures }) => c.tasks.fail.with({ attempts }).enqueue(failures)),
   );
-  const states = await Promise.all(jobs.map(async (job) => (await c.outcome(job)).state));
+  const outcomes = await Promise.all(jobs.map((job) => c.outcome(job)));
+  const expected = table.map(({ attempts, failures }) => ({
+    state: failures < attempts ? "completed" : "dead",
+    attempt: Math.min(attempts, failures + 1),
+  }));
   assert.deepEqual(
-    states,
-    table.map(({ attempts, failures }) => (failures < attempts ? "completed" : "dead")),
+    outcomes.map(({ state, attempt }) => ({ state, attempt })),
+    expected,
   );
   const { runs } = c.audit(jobs);
   assert.deepEqual(
     jobs.map(({ id }) => runs.get(id)?.map(({ attempt }) => attempt)),
-    table.map(({ attempts, failures }) => Array.from({ length: Math.min(attempts, failures + 1) }, (_, n) => n + 1)),
+    expected.map(({ attempt }) => Array.from({ length: attempt }, (_, n) => n + 1)),
   );
 }
 

@@ -41,6 +41,7 @@ export const timing: WorkerCaseGroup = {
       name: "does not run a job that expired before there was a worker",
       async run(c) {
         const job = await c.tasks.note.with({ expires: 50 }).enqueue();
+        // What is waited for is the passing of the time itself.
         await new Promise((resolve) => setTimeout(resolve, 60));
         await c.start();
         const outcome = await c.outcome(job);
