@@ -151,13 +151,18 @@ export class Executor {
     this.#slots += 1;
     this.#running.set(job.id, job);
     job.startedAt = this.#options.host.clock.now();
-    if (job.timeout !== undefined) this.#deadlines.add(job, job.startedAt + job.timeout);
-    concluder.started(job);
     if (job.delivery === "at-least-once") return this.#run(job);
-    concluder.settleFirst(job, (settled) => (settled ? this.#run(job) : this.#end(job)));
+    // It may have been given up meanwhile, at shutdown.
+    concluder.settleFirst(job, (settled) => {
+      if (!settled || job.concluded) return this.#end(job);
+      job.startedAt = this.#options.host.clock.now();
+      this.#run(job);
+    });
   }
 
   #run(job: RunningJob): void {
+    if (job.timeout !== undefined) this.#deadlines.add(job, job.startedAt + job.timeout);
+    this.#options.concluder.started(job);
     const outcome = invoke(job, this.#options.middleware);
     if (isPromise(outcome)) void outcome.then((ended) => this.#ended(job, ended));
     else this.#ended(job, outcome);
