@@ -56,7 +56,7 @@ export class Settler {
   }
 
   async #flush(items: Settling[]): Promise<void> {
-    const statuses = await this.#settleWithPatience(items.map((item) => item.settlement));
+    const statuses = await this.#settle(items.map((item) => item.settlement)).catch((error: unknown) => ({ error }));
     this.#pending -= items.length;
     // By index: entries() makes an array for each item, 64 bytes of the 4,500 that a job once allocated.
     for (let index = 0; index < items.length; index++) {
@@ -66,34 +66,38 @@ export class Settler {
     this.#options.onSettled();
   }
 
-  async #settleWithPatience(settlements: Settlement[]): Promise<SettleStatus[] | { error: unknown }> {
-    const { clock, patience, onError } = this.#options;
-    const pause = new Pause(clock);
-    for (const giveUp = clock.now() + patience; ; ) {
-      try {
-        return await this.#settle(settlements);
-      } catch (error) {
-        if (!isRetryable(error) || clock.now() >= giveUp) return { error };
-        onError(error, pause.next);
-        await pause.wait();
-      }
-    }
-  }
-
   async #settle(settlements: Settlement[]): Promise<SettleStatus[]> {
-    const { consumer, route, ack } = this.#options;
-    if (route.atomicOutcomes) return consumer.settle(settlements);
+    const { consumer, route, ack, onError } = this.#options;
+    if (route.atomicOutcomes) return this.#patiently(() => consumer.settle(settlements));
     const bare = settlements.map(withoutOutcome);
     if (ack === "saved") await this.#store(settlements.flatMap(outcomeOf));
-    const statuses = await consumer.settle(bare);
+    const statuses = await this.#patiently(() => consumer.settle(bare));
     if (ack === "executed") {
-      await this.#store(settlements.filter((_, index) => statuses[index] === "settled").flatMap(outcomeOf));
+      const settled = settlements.filter((_, index) => statuses[index] === "settled");
+      // The jobs are settled whatever becomes of their outcomes.
+      await this.#store(settled.flatMap(outcomeOf)).catch((error: unknown) => onError(error, 0));
     }
     return statuses;
   }
 
   async #store(outcomes: OutcomeRecord[]): Promise<void> {
-    if (outcomes.length > 0) await this.#options.route.backend?.store(outcomes);
+    const { backend } = this.#options.route;
+    if (outcomes.length > 0 && backend !== undefined) await this.#patiently(() => backend.store(outcomes));
+  }
+
+  /** Tries again while the broker or backend is away. Each step by itself: one that has succeeded is not repeated. */
+  async #patiently<T>(step: () => Promise<T>): Promise<T> {
+    const { clock, patience, onError } = this.#options;
+    const pause = new Pause(clock);
+    for (const giveUp = clock.now() + patience; ; ) {
+      try {
+        return await step();
+      } catch (error) {
+        if (!isRetryable(error) || clock.now() >= giveUp) throw error;
+        onError(error, pause.next);
+        await pause.wait();
+      }
+    }
   }
 }
 
