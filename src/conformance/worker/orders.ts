@@ -27,8 +27,10 @@ export interface ProduceOrders extends CommonOrders {
   readonly batch: number;
 }
 
-/** What a process tells its parent beside lines of the ledger. */
-export type Signal = { readonly ready: true };
+/** What a process tells its parent beside lines of the ledger: that it has begun. */
+export interface Ready {
+  readonly ready: true;
+}
 
 /** What the parent tells a process: the handler of this job may go on. */
 export interface Opening {

@@ -2,8 +2,8 @@ import process from "node:process";
 import { Taskwright } from "../../app.js";
 import type { Driver } from "../../contracts/driver.js";
 import type { Worker } from "../../worker/worker.js";
-import { LedgerWriter } from "./ledger.js";
-import type { Opening, Orders, ProduceOrders, WorkOrders } from "./orders.js";
+import { type Entry, LedgerWriter } from "./ledger.js";
+import type { Opening, Orders, ProduceOrders, Ready, WorkOrders } from "./orders.js";
 import { defineTasks, type Handlers } from "./tasks.js";
 
 /** The exit code after a second SIGTERM: 128 and the signal's number, as shells have it. */
@@ -71,7 +71,7 @@ async function produce(app: Taskwright, { batch, ledger: folder }: ProduceOrders
   }
 }
 
-function tell(message: object): void {
+function tell(message: Entry | Ready): void {
   process.send?.(message);
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import { type Entry, ledgerTime, type What } from "./ledger.js";
-import type { Opening, Orders } from "./orders.js";
+import type { Opening, Orders, Ready } from "./orders.js";
 import { within } from "./within.js";
 
 /** How a process ended. */
@@ -50,7 +50,7 @@ export class WorkerProcess {
     });
     this.exit = this.#ended();
     this.#ready = new Promise((resolve) => {
-      this.#child.on("message", (message: Entry | { ready: true }) => {
+      this.#child.on("message", (message: Entry | Ready) => {
         if ("ready" in message) resolve();
         else this.#see(message);
       });
