@@ -125,7 +125,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
       errors: this.errors,
       middleware: new MiddlewareStack(() => this.#services.logger),
       tasks: this.#tasks,
-      generateId: makeId ?? (() => generateId(time.now())),
+      generateId: makeId ?? generateId,
     };
     const copier = createCodec("msgpack", this.types, this.errors);
     const enqueuer = new Enqueuer(

@@ -18,7 +18,8 @@ export interface Services {
   readonly errors: ErrorRegistry;
   readonly middleware: MiddlewareStack;
   readonly tasks: ReadonlyMap<string, AnyTask>;
-  readonly generateId: () => string;
+  /** @param now - Epoch ms. */
+  readonly generateId: (now: number) => string;
 }
 
 /** What exists once an app is connected. */

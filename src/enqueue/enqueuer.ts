@@ -181,22 +181,27 @@ function prepare(runtime: Runtime, call: Call): MaybePromise<Prepared> {
 function checkAndEncode(runtime: Runtime, { definition }: Call, message: OutgoingMessage): MaybePromise<Prepared> {
   const { args, kwargs } = message;
   const checked = validateArgs(definition, kwargs === undefined ? args : [...args, kwargs]);
-  const encoded = (): Prepared => ({ definition, message, job: encodeMessage(message, runtime.codec) });
-  return isPromise(checked) ? checked.then(encoded) : encoded();
+  if (isPromise(checked)) return checked.then(() => encode(runtime, definition, message));
+  return encode(runtime, definition, message);
+}
+
+function encode({ codec }: Runtime, definition: TaskDefinition, message: OutgoingMessage): Prepared {
+  return { definition, message, job: encodeMessage(message, codec) };
 }
 
 /** Lays the call's options over the task's, and those over the app's defaults. */
 function compose(runtime: Runtime, { definition, args, options }: Call): OutgoingMessage {
   const { defaults } = runtime.settings;
   const base = definition.options;
+  const enqueuedAt = runtime.clock.now();
   const message: OutgoingMessage = {
-    id: options.id ?? runtime.generateId(),
+    id: options.id ?? runtime.generateId(enqueuedAt),
     unique: options.id !== undefined,
     task: definition.name,
     queue: options.queue ?? base.queue ?? defaults.queue,
     priority: options.priority ?? base.priority ?? defaults.priority,
     args,
-    enqueuedAt: runtime.clock.now(),
+    enqueuedAt,
   };
   const expires =
     options.expires ?? base.expires ?? (defaults.expires === undefined ? undefined : { in: defaults.expires });

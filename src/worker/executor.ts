@@ -149,10 +149,10 @@ export class Executor {
     }
     const { job } = found;
     this.#slots += 1;
-    this.#running.set(job.id, job);
     job.startedAt = this.#options.host.clock.now();
     if (job.delivery === "at-least-once") return this.#run(job);
-    // It may have been given up meanwhile, at shutdown.
+    // It may be told to stop, or be given up at shutdown, meanwhile.
+    this.#running.set(job.id, job);
     concluder.settleFirst(job, (settled) => {
       if (!settled || job.concluded) return this.#end(job);
       job.startedAt = this.#options.host.clock.now();
@@ -160,12 +160,14 @@ export class Executor {
     });
   }
 
+  /** A synchronous handler is not registered as running: it is over before anybody could tell it to stop. */
   #run(job: RunningJob): void {
-    if (job.timeout !== undefined) this.#deadlines.add(job, job.startedAt + job.timeout);
     this.#options.concluder.started(job);
     const outcome = invoke(job, this.#options.middleware);
-    if (isPromise(outcome)) void outcome.then((ended) => this.#ended(job, ended));
-    else this.#ended(job, outcome);
+    if (!isPromise(outcome)) return this.#ended(job, outcome);
+    this.#running.set(job.id, job);
+    if (job.timeout !== undefined) this.#deadlines.add(job, job.startedAt + job.timeout);
+    void outcome.then((ended) => this.#ended(job, ended));
   }
 
   /** The handler is over. */

@@ -22,11 +22,12 @@ export class InlineJob implements CurrentJob {
   readonly #outer = runningJob();
 
   constructor({ name, options }: TaskDefinition, services: Services) {
-    this.id = services.generateId();
+    const now = services.clock.now();
+    this.id = services.generateId(now);
     this.task = name;
     this.queue = options.queue ?? "default";
     this.labels = options.labels ?? NO_LABELS;
-    this.enqueuedAt = new Date(services.clock.now());
+    this.enqueuedAt = new Date(now);
     this.parentId = this.#outer?.id;
     this.rootId = this.#outer?.rootId ?? this.id;
     this.logger = withFields(services.logger, { job: this.id, task: name });

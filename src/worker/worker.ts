@@ -196,7 +196,8 @@ export class Worker implements AsyncDisposable {
     await sweeper.close();
     await reporter?.idle();
     await registry?.close();
-    await consumer.close();
+    // Everything is settled or given back by now: a broker that is away must not make an orderly end a failure.
+    await consumer.close().catch((error: unknown) => this.#failed(error, 0));
   }
 }
 

@@ -31,8 +31,7 @@ export class MemoryBroker implements Broker {
     const now = store.now();
     // What became due before this moment stands in line before what is published in it.
     store.promote(now);
-    const statuses: PublishStatus[] = [];
-    for (const job of jobs) statuses.push(this.#publishOne(job, now));
+    const statuses = jobs.map((job) => this.#publishOne(job, now));
     store.wake();
     return statuses;
   }
