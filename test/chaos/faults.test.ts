@@ -91,6 +91,17 @@ describe("withFaults", () => {
   });
 });
 
+describe("a worker", () => {
+  it("stops in order although its broker is gone by then, and tells of it", async () => {
+    const { app } = appOn(faulty([{ fault: "fail-before", on: "consumer.close" }]));
+    const errors: unknown[] = [];
+    const worker = app.worker().on("worker:error", ({ error }) => errors.push(error));
+    await worker.start();
+    await worker.stop();
+    expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining("consumer.close") })]);
+  });
+});
+
 describe("seededRandom", () => {
   it("is uniform enough, within [0, 1), and repeats itself", () => {
     const random = seededRandom(7);
