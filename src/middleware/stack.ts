@@ -25,8 +25,13 @@ export class MiddlewareStack {
     this.#layers.push(middleware);
   }
 
+  /** Whether there is nobody to call. */
+  get isEmpty(): boolean {
+    return this.#layers.length === 0;
+  }
+
   preSend(message: OutgoingMessage): MaybePromise<OutgoingMessage> {
-    if (this.#layers.length === 0) return message;
+    if (this.isEmpty) return message;
     return this.#layers.reduce<MaybePromise<OutgoingMessage>>((current, layer) => {
       if (layer.preSend === undefined) return current;
       return after(current, (given) => after(layer.preSend?.(given), (changed) => changed ?? given));
@@ -34,7 +39,7 @@ export class MiddlewareStack {
   }
 
   preExecute(job: ExecutingJob): MaybePromise<void> {
-    if (this.#layers.length === 0) return;
+    if (this.isEmpty) return;
     return this.#layers.reduce<MaybePromise<void>>((done, layer) => {
       if (layer.preExecute === undefined) return done;
       return after(done, () => layer.preExecute?.(job));
@@ -42,17 +47,17 @@ export class MiddlewareStack {
   }
 
   postSend(message: OutgoingMessage): MaybePromise<void> {
-    if (this.#layers.length === 0) return;
+    if (this.isEmpty) return;
     return this.#outward("postSend", (layer) => layer.postSend?.(message));
   }
 
   postExecute(job: ExecutingJob, outcome: HandlerOutcome): MaybePromise<void> {
-    if (this.#layers.length === 0) return;
+    if (this.isEmpty) return;
     return this.#outward("postExecute", (layer) => layer.postExecute?.(job, outcome));
   }
 
   postSave(job: ExecutingJob, outcome: SavedOutcome): MaybePromise<void> {
-    if (this.#layers.length === 0) return;
+    if (this.isEmpty) return;
     return this.#outward("postSave", (layer) => layer.postSave?.(job, outcome));
   }
 

@@ -258,7 +258,7 @@ export class Concluder {
     if (verdict !== undefined) return this.#tellFailure(job, outcome as Failure, verdict, duration);
     this.counts.completed += 1;
     if (events.wanted("job:completed")) events.emit("job:completed", { ...this.#event(job), duration });
-    this.#await(host.middleware.postSave(job, { ...outcome, state: "completed" }));
+    if (!host.middleware.isEmpty) this.#await(host.middleware.postSave(job, { ...outcome, state: "completed" }));
   }
 
   #tellFailure(job: RunningJob, outcome: Failure, verdict: Decided, duration: number): void {
