@@ -34,7 +34,7 @@ const PROGRAM = fileURLToPath(new URL("./program.js", import.meta.url));
 
 /**
  * Registers the suite of what must hold when workers are processes that are killed, stopped, blocked and told to end. It
- * needs signals, hence Linux or macOS, and a runner that gives each test 60 s: nothing in it sleeps for a fixed time, but
+ * needs signals, hence Linux or macOS, and a runner that gives each test 30 s: nothing in it sleeps for a fixed time, but
  * leases really pass.
  *
  * @throws ConfigError when the driver is not shared by processes, or when a skip has no reason or names no case
