@@ -12,7 +12,8 @@ export async function drain(runtime: Runtime, makeWorker: (options: WorkerOption
     const summaries = await inspector.queues();
     const queues = summaries.filter(({ paused, counts }) => !paused && counts.waiting > 0).map(({ queue }) => queue);
     if (queues.length === 0) return report;
-    const worker = makeWorker({ queues });
+    // A handler may wait for a job that it has enqueued: that one must not be held back behind it.
+    const worker = makeWorker({ queues, prefetch: 0 });
     await worker.drain();
     const { completed, retried, dead, cancelled } = worker.stats;
     report.completed += completed;

@@ -9,6 +9,7 @@ import type { Publishing, Route } from "../route.js";
 import { type Runtime, routeFor } from "../runtime.js";
 import { after, isPromise, type MaybePromise } from "../settled.js";
 import type { TaskDefinition } from "../task.js";
+import { runInline } from "./inline.js";
 import { PendingJob } from "./pending.js";
 
 /** One call on its way: which task, with what. */
@@ -84,35 +85,38 @@ export class Enqueuer {
   }
 
   /** A call that need not wait for anything reaches its batch with no promise but the caller's own. */
-  #send<R>({ runtime, route }: JobAccess, call: Call, resolve: Resolve<R>, reject: Reject): MaybePromise<void> {
+  #send<R>(at: JobAccess, call: Call, resolve: Resolve<R>, reject: Reject): MaybePromise<void> {
     const { options } = call;
+    const { runtime, route } = at;
     return after(prepare(runtime, call), (prepared) => {
       const sending = new Sending<R>(runtime, route, prepared, resolve, reject);
       // In a transaction of the user's nothing may be awaited before the write, so those calls join no batch.
-      if (options.tx !== undefined) return this.#sendAlone(sending, options.tx);
-      if (route.at.driver.inline) return this.#sendAlone(sending);
+      if (options.tx !== undefined) return this.#sendAlone(at, sending, options.tx);
+      if (route.at.driver.inline) return this.#sendAlone(at, sending);
       return route.publish(sending);
     });
   }
 
   async #sendAll<R>(
-    { runtime, route }: JobAccess,
+    at: JobAccess,
     all: readonly Prepared[],
     options: ResolvedOptions,
   ): Promise<Job<R>[]> {
+    const { runtime, route } = at;
     const sendings = all.map((prepared) => new Sending<R>(runtime, route, prepared));
     const statuses = await route.publishAll(
       sendings.map(({ job }) => job),
       options.tx,
     );
-    if (route.at.driver.inline) await this.#drain();
+    const ids = sendings.map(({ job }) => job.id);
+    if (route.at.driver.inline) await runInline(at, ids, this.#drain);
     const handles = sendings.map((sending, index) => sending.sent(statuses[index]));
     return handles.some(isPromise) ? Promise.all(handles) : (handles as Job<R>[]);
   }
 
-  async #sendAlone<R>(sending: Sending<R>, transaction?: object): Promise<void> {
+  async #sendAlone<R>(at: JobAccess, sending: Sending<R>, transaction?: object): Promise<void> {
     const [status] = await sending.route.publishAll([sending.job], transaction);
-    if (sending.route.at.driver.inline) await this.#drain();
+    if (sending.route.at.driver.inline) await runInline(at, [sending.job.id], this.#drain);
     sending.published(status);
   }
 }
