@@ -33,7 +33,7 @@ export interface WorkerRecord {
 export const ACTIVE_SHOWN = 100;
 
 /** Where worker records stand in the coordinator. */
-export const WORKER_PREFIX = "worker:";
+const WORKER_PREFIX = "worker:";
 
 /** An entry outlives this many missed heartbeats. */
 const MISSED_BEATS = 3;

@@ -20,7 +20,7 @@ export interface TestedDriver {
 }
 
 /** All drivers that there are. One with a server starts it in `open`, once: see README.md in this folder. */
-export const DRIVERS: Readonly<Record<string, TestedDriver>> = {
+const DRIVERS: Readonly<Record<string, TestedDriver>> = {
   memory: {
     capabilities: memory().capabilities,
     open: async () => placeWithFakeClock(memory()),
