@@ -97,27 +97,30 @@ export class Enqueuer {
     });
   }
 
-  async #sendAll<R>(
-    at: JobAccess,
-    all: readonly Prepared[],
-    options: ResolvedOptions,
-  ): Promise<Job<R>[]> {
+  async #sendAll<R>(at: JobAccess, all: readonly Prepared[], options: ResolvedOptions): Promise<Job<R>[]> {
     const { runtime, route } = at;
     const sendings = all.map((prepared) => new Sending<R>(runtime, route, prepared));
     const statuses = await route.publishAll(
       sendings.map(({ job }) => job),
       options.tx,
     );
-    const ids = sendings.map(({ job }) => job.id);
-    if (route.at.driver.inline) await runInline(at, ids, this.#drain);
+    const created = sendings.filter((_, index) => statuses[index] === "created");
+    await this.#runInline(at, created);
     const handles = sendings.map((sending, index) => sending.sent(statuses[index]));
     return handles.some(isPromise) ? Promise.all(handles) : (handles as Job<R>[]);
   }
 
   async #sendAlone<R>(at: JobAccess, sending: Sending<R>, transaction?: object): Promise<void> {
     const [status] = await sending.route.publishAll([sending.job], transaction);
-    if (sending.route.at.driver.inline) await runInline(at, [sending.job.id], this.#drain);
+    await this.#runInline(at, status === "created" ? [sending] : []);
     sending.published(status);
+  }
+
+  /** A duplicate is not waited for: it may be the very job whose handler makes this call. */
+  async #runInline<R>(at: JobAccess, created: readonly Sending<R>[]): Promise<void> {
+    if (!at.route.at.driver.inline || created.length === 0) return;
+    const ids = created.map(({ job }) => job.id);
+    await runInline(at, ids, this.#drain);
   }
 }
 
