@@ -151,10 +151,16 @@ export interface AnyTask {
 /** The argument lists that end like `Args`: what a signature may bind when the rest comes from a previous result. */
 export type Suffix<Args extends unknown[]> = Args extends [unknown, ...infer Rest] ? Args | Suffix<Rest> : Args;
 
-/** What is left of `Args` when its last ones are `Given`. */
-export type Missing<Args extends unknown[], Given extends unknown[]> = Args extends [...infer First, ...Given]
-  ? First
-  : unknown[];
+/** What is left of `Args` when its last ones are `Given`. Compared by their number: what is given may be narrower, as `2` is. */
+export type Missing<Args extends unknown[], Given extends unknown[]> = Given extends Args
+  ? []
+  : WithoutLast<Required<Args>, Given>;
+
+type WithoutLast<Args extends unknown[], Given extends unknown[]> = Given extends [unknown, ...infer Others]
+  ? Args extends [...infer First, unknown]
+    ? WithoutLast<First, Others>
+    : unknown[]
+  : Args;
 
 /** @internal Validates what the user wrote about a task. */
 export function defineTask(name: string, rest: readonly unknown[]): TaskDefinition {
