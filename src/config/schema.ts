@@ -5,7 +5,7 @@ import * as types from "./types.js";
 export interface Setting<Input, Output> {
   readonly type: SettingType<Input, Output>;
   /** The default as one would write it. Absent: computed from other settings, or nothing. */
-  readonly default?: Input;
+  readonly default?: NoInfer<Input>;
   /** The default in words, where it is not a value. */
   readonly defaultText?: string;
   /** One or two sentences, for `--help` and the documentation. */
