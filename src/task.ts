@@ -44,6 +44,9 @@ export type Returned<Output> = Output extends StandardSchemaV1
 /** What a job results in, given the schema of its output and what the handler returns. */
 export type Resulting<Output, R> = Output extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Output> : Awaited<R>;
 
+/** @internal */
+declare const ARGS: unique symbol;
+
 /**
  * A task as a class: one new instance runs each attempt.
  *
@@ -62,6 +65,8 @@ export type Resulting<Output, R> = Output extends StandardSchemaV1 ? StandardSch
  * const sendInvoice = app.task("invoice.send", { attempts: 5 }, SendInvoice);
  */
 export abstract class TaskHandler<Args extends unknown[] = unknown[], R = unknown> {
+  /** @internal Only a type: what the class says its arguments are, also where `handle` names fewer of them. */
+  declare readonly [ARGS]: Args;
   /** Does the work. */
   abstract handle(...args: Args): R | Promise<R>;
   /** Called once, after the last attempt failed and the job went to the dead letters. What it throws is logged. */
@@ -70,8 +75,26 @@ export abstract class TaskHandler<Args extends unknown[] = unknown[], R = unknow
   shouldRetry?(error: Error, attempt: number): boolean;
 }
 
-/** A class of handlers. */
-export type HandlerClass<Args extends unknown[], R> = new () => TaskHandler<Args, R>;
+/** A class of handlers, for some arguments and result. */
+export type HandlerClass<Handler extends AnyHandler = AnyHandler> = new () => Handler;
+
+/** What all handlers have in common. */
+export interface AnyHandler {
+  /** @internal */
+  readonly [ARGS]: unknown[];
+  handle(...args: never[]): unknown;
+}
+
+/** The arguments that a class of handlers declares, or else those that its `handle` takes. */
+export type HandlerArgs<Handler extends AnyHandler> = unknown[] extends Handler[typeof ARGS]
+  ? Parameters<Handler["handle"]>
+  : Handler[typeof ARGS];
+
+/** The task that a class of handlers makes. */
+export type ClassTask<Handler extends AnyHandler> = Task<
+  HandlerArgs<Handler>,
+  Promise<Awaited<ReturnType<Handler["handle"]>>>
+>;
 
 /** @internal How a task's arguments and result are checked. */
 export interface TaskSchemas {
@@ -87,7 +110,7 @@ export interface TaskDefinition {
   readonly schemas: TaskSchemas;
   readonly retryOn: RetryOn | undefined;
   /** Absent in a stub of a task that lives elsewhere. */
-  readonly handler: ((...args: never[]) => unknown) | HandlerClass<never[], unknown> | undefined;
+  readonly handler: ((...args: never[]) => unknown) | HandlerClass | undefined;
   readonly isClass: boolean;
 }
 
@@ -259,7 +282,7 @@ export const task: DefineTask = ((name: string, ...rest: unknown[]) =>
 
 /** The ways to define a task: a function or a class of handlers, with or without options and schemas. */
 export interface DefineTask {
-  <Args extends unknown[], R>(name: string, handler: HandlerClass<Args, R>): Task<Args, Promise<Awaited<R>>>;
+  <Handler extends AnyHandler>(name: string, handler: HandlerClass<Handler>): ClassTask<Handler>;
   <Args extends unknown[], R>(name: string, handler: (...args: Args) => R): Task<Args, R>;
   <Input extends StandardSchemaV1, R extends Returned<Output>, Output extends StandardSchemaV1 | undefined = undefined>(
     name: string,
@@ -276,11 +299,11 @@ export interface DefineTask {
     options: ArgsOptions<Args, Output>,
     handler: (...args: StandardSchemaV1.InferOutput<Args>) => R,
   ): Task<StandardSchemaV1.InferOutput<Args>, R, StandardSchemaV1.InferInput<Args>, Resulting<Output, R>>;
-  <Args extends unknown[], R>(
+  <Handler extends AnyHandler>(
     name: string,
     options: TaskOptions<StandardSchemaV1 | undefined>,
-    handler: HandlerClass<Args, R>,
-  ): Task<Args, Promise<Awaited<R>>>;
+    handler: HandlerClass<Handler>,
+  ): ClassTask<Handler>;
   <Args extends unknown[], R extends Returned<Output>, Output extends StandardSchemaV1 | undefined = undefined>(
     name: string,
     options: TaskOptions<Output>,
