@@ -119,7 +119,7 @@ describe("class tasks", () => {
   test("failed() runs once, after the last attempt, with the error and the arguments", async () => {
     const failures: unknown[] = [];
     class Fails extends TaskHandler<[id: string], void> {
-      handle(_id: string) {
+      handle() {
         throw new RangeError(`attempt ${currentJob().attempt}`);
       }
       override async failed(error: Error, id: string) {

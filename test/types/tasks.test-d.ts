@@ -185,6 +185,21 @@ export class WrongRetry extends TaskHandler<[], void> {
     return "yes";
   }
 }
+class Careless extends TaskHandler<[id: string, amount: number], void> {
+  handle(_id: string) {}
+}
+expectTypeOf(app.task("careless", Careless).enqueue).parameters.toEqualTypeOf<[id: string, amount: number]>();
+class Bare extends TaskHandler {
+  handle(n: number) {
+    return n;
+  }
+}
+expectTypeOf(app.task("bare", Bare).enqueue).parameters.toEqualTypeOf<[n: number]>();
+class NoHandler {
+  handle() {}
+}
+// @ts-expect-error: a class of handlers extends TaskHandler
+app.task("wrong", NoHandler);
 class Sync extends TaskHandler<[], number> {
   handle() {
     return 1;
