@@ -32,10 +32,13 @@ export interface FailureEvent extends EndEvent {
 export interface EventMap {
   /** A job was acknowledged by its broker. */
   "job:enqueued": [event: JobEvent & { readonly duplicate: boolean }];
+  /** A handler is about to run. */
   "job:started": [event: AttemptEvent];
+  /** A handler returned, and the broker has settled the job. */
   "job:completed": [event: EndEvent];
   /** An attempt failed, and the job runs again after `delay` ms. */
   "job:retrying": [event: FailureEvent & { readonly delay: number }];
+  /** The job is among the dead letters. */
   "job:dead": [event: FailureEvent & { readonly reason: DeadReason }];
   /** The job was cancelled, discarded or had expired. */
   "job:cancelled": [event: FailureEvent];
@@ -43,13 +46,17 @@ export interface EventMap {
   "job:released": [event: EndEvent & { readonly delay: number }];
   /** The lease had passed to somebody else: what this attempt did was dropped. */
   "job:lost": [event: EndEvent];
+  /** The worker claims. */
   "worker:started": [event: { readonly worker: string; readonly queues: readonly string[] }];
+  /** The worker claims no more; `active` handlers still run. */
   "worker:stopping": [event: { readonly worker: string; readonly active: number }];
+  /** Everything is settled or given back. */
   "worker:stopped": [event: { readonly worker: string }];
   /** The broker or backend failed; the worker tries again after `delay` ms. */
   "worker:error": [event: { readonly worker: string; readonly error: unknown; readonly delay: number }];
 }
 
+/** The name of an event, such as `"job:completed"`. */
 export type EventName = keyof EventMap;
 
 /** A listener for one event. */

@@ -8,7 +8,12 @@ import { Signature } from "./signature.js";
 /** An error class, for `retryOn`. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
 
-/** Which errors are worth another attempt. */
+/**
+ * Which errors are worth another attempt: a class, several, or a predicate of the error and the attempt (from 1).
+ *
+ * @example
+ * const retryOn: RetryOn = (error, attempt) => error instanceof TimeoutError && attempt < 3;
+ */
 export type RetryOn = ErrorClass | readonly ErrorClass[] | ((error: unknown, attempt: number) => boolean);
 
 /** Options of a task: how its jobs run unless a call says otherwise. */
@@ -69,7 +74,10 @@ export abstract class TaskHandler<Args extends unknown[] = unknown[], R = unknow
   declare readonly [ARGS]: Args;
   /** Does the work. */
   abstract handle(...args: Args): R | Promise<R>;
-  /** Called once, after the last attempt failed and the job went to the dead letters. What it throws is logged. */
+  /**
+   * Called after the job went to the dead letters: its last attempt failed, it threw `DeadLetter`, or its arguments or result
+   * did not fit their schema. What it throws is logged.
+   */
   failed?(error: Error, ...args: Args): void | Promise<void>;
   /** Whether a failed attempt is worth another one. Default: the task's `retryOn`. */
   shouldRetry?(error: Error, attempt: number): boolean;
@@ -133,14 +141,31 @@ export const SENDER = Symbol.for("taskwright.task.sender");
 /** A task with options bound for its next jobs. Immutable: `with` gives another one. */
 export interface BoundTask<Args extends unknown[], R> {
   readonly name: string;
-  /** Sends a job. Resolves when the broker has it. */
+  /**
+   * Sends a job. Resolves when the broker has it.
+   *
+   * @throws ValidationError where the arguments do not fit the task's schema, ConfigError where one cannot be sent,
+   * BrokerError where the broker cannot be reached: its `outcome` says whether the job may be there. All as a rejection.
+   */
   enqueue(...args: Args): PendingJob<R>;
   /**
    * Sends many jobs in as few round trips as possible. All arguments are checked before the first one is sent; each
    * thousand is one atomic step.
+   *
+   * @throws like `enqueue`. The thousands before a failed one are in the broker.
+   *
+   * @example
+   * const jobs = await add.enqueueMany([[1, 2], [3, 4]]);
    */
   enqueueMany(argsList: readonly Readonly<Args>[]): Promise<Job<R>[]>;
-  /** The same task with more options; later ones win, labels merge. */
+  /**
+   * The same task with more options; later ones win, labels merge.
+   *
+   * @throws ConfigError for a wrong value or an unknown option, with the nearest right one.
+   *
+   * @example
+   * const job = await add.with({ delay: "1m", priority: 7, id: "sum-1" }).enqueue(2, 3);
+   */
   with(options: JobOptions): BoundTask<Args, R>;
   /** A signature: the task with its last arguments and its options bound, not yet enqueued. */
   s<Given extends Suffix<Args>>(...args: Given): Signature<Missing<Args, Given>, R>;
@@ -265,7 +290,14 @@ function bindable(
   };
 }
 
-/** Whether a value is a task, of whichever copy of the package. */
+/**
+ * Whether a value is a task, of whichever copy of the package.
+ *
+ * @param value - Anything, such as an export of a module.
+ *
+ * @example
+ * isTask(add); // true
+ */
 export function isTask(value: unknown): value is AnyTask {
   return typeof value === "function" && DEFINITION in value;
 }

@@ -34,12 +34,15 @@ export interface ReportRecord {
 
 /** Keeps outcomes and reports. Every call is a batch. */
 export interface ResultBackend {
+  /** Keeps outcomes. One that is older than the one already there, by its attempt, is ignored. */
   store(outcomes: readonly OutcomeRecord[]): Promise<void>;
   /** Answers in the order given; `undefined` where there is none, or it has expired. */
   read(ids: readonly string[]): Promise<(OutcomeRecord | undefined)[]>;
   /** Deletes outcomes and reports, and answers how many of the outcomes existed. */
   forget(ids: readonly string[]): Promise<number>;
+  /** Adds to what jobs told about themselves. */
   report(reports: readonly Report[]): Promise<void>;
+  /** What a job told so far, if anything that has not expired. */
   readReport(id: string): Promise<ReportRecord | undefined>;
   /** Deletes what has expired, up to `max`, and answers how many. Called now and then by workers. */
   sweep(max: number): Promise<number>;

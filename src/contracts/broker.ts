@@ -85,6 +85,7 @@ export type SettleStatus = "settled" | "lost";
 /** `cancel`: still held, but somebody asked for the job to stop. */
 export type LeaseStatus = "held" | "lost" | "cancel";
 
+/** What a worker asks for. */
 export interface ClaimRequest {
   /** Queues in the order in which to drain them; a subset of those the consumer was opened with. */
   readonly queues: readonly string[];
@@ -96,6 +97,7 @@ export interface ClaimRequest {
   readonly signal?: AbortSignal;
 }
 
+/** How a worker holds on to a broker. */
 export interface ConsumeOptions {
   /** The worker's id, for the registry and for inspection. */
   readonly worker: string;
@@ -129,12 +131,14 @@ export interface Consumer {
  */
 export type CancelStatus = "cancelled" | "requested" | "absent";
 
+/** A job to stop. */
 export interface CancelRequest {
   readonly id: string;
   /** Stored in the same step where the job is cancelled before it started. */
   readonly outcome?: OutcomeRecord;
 }
 
+/** How much to take back at once, and when it is due again. */
 export interface SweepOptions {
   /** At most this many jobs in one call. */
   readonly max: number;
@@ -143,6 +147,7 @@ export interface SweepOptions {
   readonly jitter: number;
 }
 
+/** What a sweep did. */
 export interface SweepReport {
   /** Jobs whose lease had passed and which are due again. */
   readonly recovered: number;
@@ -157,7 +162,9 @@ export interface Broker {
    * synchronous client must write before returning, so that a synchronous transaction can hold them.
    */
   publish(jobs: readonly OutgoingJob[], transaction?: unknown): Promise<PublishStatus[]>;
+  /** Opens a worker's hold on some queues. Nothing is delivered before its first claim. */
   consume(options: ConsumeOptions): Promise<Consumer>;
+  /** Stops jobs: those that have not started are gone, active ones are announced to their consumer. Answers in the order given. */
   cancel(requests: readonly CancelRequest[]): Promise<CancelStatus[]>;
   /** Takes back jobs whose lease has passed. Called by every worker now and then; safe to call at once from many. */
   sweep(options: SweepOptions): Promise<SweepReport>;

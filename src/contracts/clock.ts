@@ -22,7 +22,15 @@ export type Random = () => number;
 /** A moment that the driver resolves with the server's clock: `in` milliseconds from now, or `at` an epoch time. */
 export type When = { readonly in: number } | { readonly at: number };
 
-/** The epoch milliseconds of `when`, given the time that decides. */
+/**
+ * The epoch milliseconds of `when`, given the time that decides.
+ *
+ * @param now - The server's clock, in epoch ms.
+ *
+ * @example
+ * import { resolveWhen } from "taskwright/contracts";
+ * resolveWhen({ in: 500 }, 1000); // 1500
+ */
 export function resolveWhen(when: When, now: number): number {
   return "at" in when ? when.at : now + when.in;
 }

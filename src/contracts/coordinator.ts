@@ -6,6 +6,7 @@ export interface Entry {
   readonly version: number;
 }
 
+/** On which condition, and for how long, to write. */
 export interface PutOptions {
   /** Milliseconds to keep it. Absent: until removed. */
   readonly ttl?: number;
@@ -18,9 +19,11 @@ export interface PutOptions {
  * the same few operations.
  */
 export interface Coordinator {
+  /** A live entry. */
   get(key: string): Promise<Entry | undefined>;
   /** Answers whether it was written, which it is not when `ifVersion` no longer holds. */
   put(key: string, value: Uint8Array, options?: PutOptions): Promise<boolean>;
+  /** Answers whether it was there. */
   remove(key: string): Promise<boolean>;
   /** All live entries whose key starts with `prefix`, by key. */
   list(prefix: string): Promise<Entry[]>;

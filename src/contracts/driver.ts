@@ -26,6 +26,7 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** What a connection says of its server. */
 export interface Ping {
   /** What answered, such as `"SQLite 3.51.3 (node:sqlite)"`. */
   readonly server: string;
@@ -50,6 +51,7 @@ export interface Driver {
   readonly name: string;
   /** Where it connects to, for banners and errors, with no secrets in it. */
   readonly location: string;
+  /** What it can do. Checked by the conformance suite. */
   readonly capabilities: Capabilities;
   /** Jobs run in the producer's process when they are enqueued, and `enqueue` resolves when they have ended. Default `false`. */
   readonly inline?: boolean;

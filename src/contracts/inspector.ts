@@ -27,6 +27,7 @@ export interface JobRecord extends Envelope {
   readonly history?: Uint8Array;
 }
 
+/** Which jobs to list. */
 export interface ListFilter {
   /** Absent: all queues. */
   readonly queue?: string;
@@ -38,6 +39,7 @@ export interface ListFilter {
   readonly cursor?: string;
 }
 
+/** A page of a list. */
 export interface JobPage {
   readonly jobs: readonly JobRecord[];
   /** Present while there may be more. */
@@ -50,6 +52,7 @@ export interface Inspector {
   queues(): Promise<QueueSummary[]>;
   /** Answers in the order given. */
   find(ids: readonly string[]): Promise<(JobRecord | undefined)[]>;
+  /** Jobs of a queue and state, a page at a time. */
   list(filter: ListFilter): Promise<JobPage>;
   /** Puts dead letters back in their queues with no attempts counted, drops their outcomes, and answers which ids it found. */
   retry(ids: readonly string[]): Promise<string[]>;
@@ -59,5 +62,6 @@ export interface Inspector {
   purge(queue: string, states: readonly QueuedState[]): Promise<number>;
   /** A paused queue accepts jobs but none is claimed. */
   pause(queue: string): Promise<void>;
+  /** Undoes `pause`. */
   resume(queue: string): Promise<void>;
 }

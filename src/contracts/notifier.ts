@@ -6,6 +6,7 @@ export type Topic = { readonly kind: "outcome" | "report"; readonly id: string }
 /** Called when something may have happened. The outcome itself comes along where the driver had it at hand. */
 export type Listener = (outcome?: OutcomeRecord) => void;
 
+/** Ends a subscription. */
 export type Unsubscribe = () => void;
 
 /**

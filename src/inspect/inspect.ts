@@ -115,6 +115,7 @@ export class Inspect {
     await route.requireInspector().pause(queue);
   }
 
+  /** Lets workers claim from a queue again. */
   async resume(queue: string): Promise<void> {
     const { route } = await this.#connect();
     await route.requireInspector().resume(queue);

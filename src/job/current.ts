@@ -50,9 +50,15 @@ const storage = shared[KEY] ?? new AsyncLocalStorage<CurrentJob>();
 shared[KEY] = storage;
 
 /**
- * The job that runs here.
+ * The job that runs here. It follows the handler through `await`, timers and callbacks.
  *
  * @throws ConfigError outside of a task.
+ *
+ * @example
+ * const whoAmI = app.task("who", () => {
+ *   const { id, attempt, attempts } = currentJob();
+ *   return `${id}, attempt ${attempt} of ${attempts}`;
+ * });
  */
 export function currentJob(): CurrentJob {
   const job = storage.getStore();

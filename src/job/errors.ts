@@ -20,7 +20,9 @@ export type ErrorCode =
   | "unsupported"
   | "validation";
 
+/** What an error says beside its message. */
 export interface TaskwrightErrorOptions {
+  /** What led to it. */
   readonly cause?: unknown;
   /** May the same call succeed later? Default `false`. */
   readonly retryable?: boolean;
@@ -41,8 +43,11 @@ export interface TaskwrightErrorOptions {
  * }
  */
 export class TaskwrightError extends Error {
+  /** What kind of error it is; each class has its own. */
   readonly code: ErrorCode;
+  /** May the same call succeed later? */
   readonly retryable: boolean;
+  /** Did the operation possibly happen? */
   readonly outcome: OperationOutcome;
 
   constructor(code: ErrorCode, message: string, options: TaskwrightErrorOptions = {}) {
@@ -84,7 +89,7 @@ export class CancelledError extends TaskwrightError {
   }
 }
 
-/** The job's `expires` passed before it started, so it never ran. */
+/** The job's `expires` had passed when a worker came to it, so this attempt, first or retry, did not start. */
 export class ExpiredError extends TaskwrightError {
   constructor(message = "the job expired before it started", options?: TaskwrightErrorOptions) {
     super("expired", message, options);
@@ -156,6 +161,7 @@ export interface ValidationIssue {
 
 /** Arguments or a result do not fit the task's schema. */
 export class ValidationError extends TaskwrightError {
+  /** All that is wrong; the message names the first three. */
   readonly issues: readonly ValidationIssue[];
   constructor(message: string, issues: readonly ValidationIssue[], options?: TaskwrightErrorOptions) {
     super("validation", message, options);
@@ -168,6 +174,7 @@ export class ValidationError extends TaskwrightError {
  * `name`, `message`, `stack` and `cause` are the original's; its own other properties are in `data`.
  */
 export class RemoteError extends TaskwrightError {
+  /** The original's own properties. */
   readonly data: Readonly<Record<string, unknown>>;
   constructor(
     name: string,

@@ -10,7 +10,12 @@ import { decodeOutcome, failedOutcome, type Outcome } from "./outcome.js";
 /** Where a job stands. `unknown`: nobody has heard of it, or its outcome has expired. */
 export type JobState = QueuedState | TerminalState | "unknown";
 
-/** How long to wait for a result, and what may end the wait. */
+/**
+ * How long to wait for a result, and what may end the wait.
+ *
+ * @example
+ * await job.result({ timeout: "5s", signal });
+ */
 export interface ResultWait {
   /** Default: for ever. */
   readonly timeout?: Duration;
@@ -35,6 +40,7 @@ export type OpenAccess = () => Promise<JobAccess>;
  * await job.result({ timeout: "5s" }); // 5
  */
 export class Job<R = unknown> {
+  /** A UUIDv7, or the id that the caller chose. */
   readonly id: string;
   /** A job with this id existed already, and nothing new was enqueued. Only with an `id` of your own. */
   readonly duplicate: boolean;
@@ -75,7 +81,17 @@ export class Job<R = unknown> {
     throw outcome.error;
   }
 
-  /** Like `result`, but a failed job is an answer, not an exception. */
+  /**
+   * Like `result`, but a failed job is an answer, not an exception.
+   *
+   * @throws `TimeoutError` when `timeout` passes first, the signal's reason, `NoResultError` where no result is kept, and
+   * `BrokerError` where the backend cannot be reached.
+   *
+   * @example
+   * const outcome = await job.outcome({ timeout: "5s" });
+   * if (outcome.state === "completed") console.log(outcome.value);
+   * else console.error(outcome.error, outcome.attempts);
+   */
   async outcome(wait: ResultWait = {}): Promise<Outcome<R>> {
     if (!this.#keepsResult) {
       throw new NoResultError(`job ${this.id} was sent with result: { keep: false }, so there is none to wait for`);
@@ -95,7 +111,11 @@ export class Job<R = unknown> {
     return new ProgressStream(this.id, this.#access);
   }
 
-  /** The lines the job has logged so far. */
+  /**
+   * The lines the job has logged so far.
+   *
+   * @throws NoResultError where no backend keeps them.
+   */
   async logs(): Promise<readonly string[]> {
     const { route } = await this.#access();
     return (await route.requireBackend().readReport(this.id))?.log ?? [];
@@ -132,13 +152,21 @@ export class Job<R = unknown> {
     return status;
   }
 
-  /** Deletes the job's outcome, progress and log. Answers whether there was an outcome. */
+  /**
+   * Deletes the job's outcome, progress and log. Answers whether there was an outcome.
+   *
+   * @throws NoResultError where no backend keeps them.
+   */
   async forget(): Promise<boolean> {
     const { route } = await this.#access();
     return (await route.requireBackend().forget([this.id])) > 0;
   }
 
-  /** Puts a dead job back into its queue with all its attempts. Answers whether it was dead. */
+  /**
+   * Puts a dead job back into its queue with all its attempts. Answers whether it was dead.
+   *
+   * @throws UnsupportedError where the driver keeps no dead letters to look at.
+   */
   async retry(): Promise<boolean> {
     const { route } = await this.#access();
     return (await route.retryDead([this.id])).length > 0;

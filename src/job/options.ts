@@ -15,9 +15,9 @@ export type Delivery = "at-least-once" | "at-most-once";
 
 /** Whether and for how long a job's outcome is kept. */
 export interface ResultOptions {
-  /** Default `true`. */
+  /** Keep what the task returns. How a job failed is kept either way. Default `true`. */
   readonly keep?: boolean;
-  /** Default one day. */
+  /** For how long the outcome, progress and log are kept. Default one day. */
   readonly ttl?: Duration;
 }
 
@@ -27,7 +27,7 @@ export interface ExecutionOptions {
   readonly queue?: string;
   /** 0..9, higher first. Default 0. */
   readonly priority?: number;
-  /** Drop the job if it has not started this long after `enqueue`, or by this moment. Default: never. */
+  /** From this long after `enqueue`, or from this moment on, no attempt starts, retries included: the job ends as cancelled. Default: never. */
   readonly expires?: Duration | Date;
   /** Total runs, the first included. Default 3. */
   readonly attempts?: number;
@@ -35,7 +35,9 @@ export interface ExecutionOptions {
   readonly backoff?: Backoff;
   /** The longest an attempt may take before its signal aborts and it fails. Default: none. */
   readonly timeout?: Duration;
+  /** Metadata that travels with the job; those of a call are laid over the task's. Default: none. */
   readonly labels?: Labels;
+  /** Whether and for how long the outcome is kept. Default: for a day. */
   readonly result?: ResultOptions;
   /** Default `"at-least-once"`. */
   readonly delivery?: Delivery;

@@ -29,6 +29,7 @@ export interface FaultRule {
   readonly delay?: Duration;
 }
 
+/** What goes wrong, and the chance behind it. */
 export interface FaultOptions {
   /** Decides which calls suffer. The same seed and the same order of calls give the same faults. */
   readonly seed: number;
@@ -53,6 +54,8 @@ export interface FaultyDriver extends Driver {
  * Wraps a driver so that its calls fail, are late or arrive twice, to see whether an application, or taskwright, gets
  * over it. Connecting, closing and `ping` are left alone.
  *
+ * @param driver - The driver to wrap.
+ * @param options - See {@link FaultOptions}.
  * @throws ConfigError for a rule that cannot be
  * @example
  * import { Taskwright } from "taskwright";

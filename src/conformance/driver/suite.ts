@@ -42,6 +42,7 @@ const ALL_CONTRACTS: readonly Contract[] = ["broker", "backend", "coordinator", 
  * Registers the suite that every driver must pass with a test runner. A case about a capability runs where the
  * capability is claimed; where it is not, another case asserts that its use is refused.
  *
+ * @param options - See {@link DriverConformanceOptions}.
  * @throws ConfigError when a skip has no reason or names a case that does not exist
  * @example
  * import { driverConformance } from "taskwright/conformance";

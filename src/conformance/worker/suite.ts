@@ -37,6 +37,7 @@ const PROGRAM = fileURLToPath(new URL("./program.js", import.meta.url));
  * needs signals, hence Linux or macOS, and a runner that gives each test 30 s: nothing in it sleeps for a fixed time, but
  * leases really pass.
  *
+ * @param options - See {@link WorkerConformanceOptions}.
  * @throws ConfigError when the driver is not shared by processes, or when a skip has no reason or names no case
  * @example
  * import { workerConformance } from "taskwright/conformance";
