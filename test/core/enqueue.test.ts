@@ -3,6 +3,7 @@ import type { OutgoingJob } from "taskwright/contracts";
 import { memory } from "taskwright/drivers/memory";
 import { sqlite } from "taskwright/drivers/sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { CLIENTS, openDatabase } from "../drivers/sqlite/support.js";
 import { temporaryFolder } from "../support/temporary.js";
 import { deferred, memoryApp, recordEvents, tapped } from "./support.js";
 
@@ -258,6 +259,26 @@ describe("arguments", () => {
     const job = await producer.send("echo", { args: [{ at: new Date(7), n: 1 }] });
     await consumer.drain();
     expect(await job.result()).toEqual({ at: new Date(7), n: 1 });
+  });
+});
+
+describe.each(CLIENTS)("in a transaction of the user's own (%s)", (client) => {
+  test.each(["COMMIT", "ROLLBACK"] as const)("jobs share its end: %s", async (end) => {
+    const folder = await temporaryFolder();
+    onTestFinished(() => folder.remove());
+    const path = `${folder.path}/jobs.db`;
+    await using app = new Taskwright({ broker: sqlite({ path, client }) });
+    const t = app.task("t", (n: number) => n);
+    await app.connect();
+    const database = openDatabase(client, path);
+    onTestFinished(() => void database.close());
+    database.exec("BEGIN IMMEDIATE");
+    const inTransaction = t.with({ tx: database });
+    // Nothing is awaited before the transaction ends: a synchronous one must hold all of them.
+    const sending = [inTransaction.enqueue(1), inTransaction.enqueueMany([[2], [3]])];
+    database.exec(end);
+    await Promise.all(sending);
+    expect(await app.drain()).toMatchObject({ completed: end === "COMMIT" ? 3 : 0 });
   });
 });
 
