@@ -38,16 +38,7 @@ import { Worker, type WorkerOptions } from "./worker/worker.js";
 
 const BRAND = Symbol.for("taskwright.app");
 
-/**
- * What an app is made of: settings (see docs/configuration.md) and services.
- *
- * @example
- * const options: TaskwrightOptions = {
- *   broker: "sqlite:./jobs.db",
- *   defaults: { attempts: 5, timeout: "10m" },
- *   worker: { queues: ["mail", "default"], concurrency: 50 },
- * };
- */
+/** What an app is made of: settings (see docs/configuration.md) and services. */
 export interface TaskwrightOptions<Context = undefined> extends TaskwrightConfig {
   /**
    * Makes what tasks share, such as connection pools; opened once a process when a worker starts, closed with the app.
@@ -106,9 +97,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   readonly types = new TypeRegistry();
   /**
    * Defines a task and registers it: `app.task(name, handler)` or `app.task(name, options, handler)`, where the handler is a
-   * function or a class that extends `TaskHandler`.
-   *
-   * @throws ConfigError for a name that is taken, a wrong option or a missing handler.
+   * function or a class that extends `TaskHandler`. Throws ConfigError for a name that is taken or a wrong option.
    *
    * @example
    * const mail = app.task("mail.send", { queue: "mail", attempts: 5 }, async (to: string) => `sent to ${to}`);
@@ -126,12 +115,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   #runtime: Runtime | undefined;
   #connecting: Promise<Runtime> | undefined;
 
-  /**
-   * Opens nothing.
-   *
-   * @param options - Default: those of the configuration file and the environment.
-   * @throws ConfigError for an unknown setting or a wrong value, with the nearest right one.
-   */
+  /** Throws ConfigError for an unknown setting or a wrong value, with the nearest right one. */
   constructor(options: TaskwrightOptions<Context> = {}) {
     const { context, logger, clock, random, generateId: makeId, ...config } = options;
     resolveSettings({ code: config });
@@ -195,12 +179,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   /**
    * Registers a task that was defined without an app, and answers with it. A task that already has an app is registered
    * here too: its name is run by workers of both, and the returned one sends through this app.
-   *
-   * @throws ConfigError for what is no task, and for a name that is taken.
-   *
-   * @example
-   * const slugify = task("text.slugify", (text: string) => text.toLowerCase());
-   * app.register(slugify);
+   * Throws ConfigError for what is no task, and for a name that is taken.
    */
   register<T extends AnyTask>(task: T): T {
     if (!isTask(task)) throw new ConfigError("app.register() takes a task, made by task()");
@@ -215,9 +194,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   /**
    * A typed stub of a task that lives elsewhere, such as in Python.
    *
-   * @param options - Travel with each job, since its worker knows nothing of this stub.
-   * @throws ConfigError for an empty name or a wrong option.
-   *
+   * @param options - Travel with each job. Throws ConfigError for a wrong one.
    * @example
    * const remote = app.remoteTask<[number, number], number>("proj.add", { queue: "celery" });
    * await remote.enqueue(1, 2).result();
@@ -231,10 +208,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   /**
    * Sends a job by name, with none of its code here.
    *
-   * @param options - Arguments, keyword arguments and the options of the job. If the task is registered here, its own options
-   *   and schemas hold too.
-   * @throws ConfigError for a wrong option. The promise rejects like that of `enqueue`.
-   *
+   * @param options - Arguments and options of the job; where the task is registered here, its own hold too.
    * @example
    * await app.send("python.task", { args: [1], kwargs: { x: 2 }, queue: "celery" });
    */
@@ -244,25 +218,13 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     return this.#sender.enqueue(definition, args, resolveOptions(rest, `task "${name}"`));
   }
 
-  /**
-   * Adds middleware, the first one outermost.
-   *
-   * @throws ConfigError for a hook that does not exist.
-   *
-   * @example
-   * app.use({ postSave: (job, outcome) => console.log(`${job.task}: ${outcome.state}`) });
-   */
+  /** Adds middleware, the first one outermost. Throws ConfigError for a hook that does not exist. */
   use(...middlewares: readonly Middleware[]): this {
     for (const middleware of middlewares) this.#services.middleware.add(middleware);
     return this;
   }
 
-  /**
-   * Listens to what happens in this process; see `EventMap`.
-   *
-   * @example
-   * app.on("job:dead", ({ task, error }) => console.error(`${task} is dead`, error));
-   */
+  /** Listens to what happens in this process; see `EventMap`. */
   on<Name extends EventName>(name: Name, listener: EventListener<Name>): this {
     this.#events.on(name, listener);
     return this;
@@ -278,7 +240,6 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
    * A worker of this app, not yet started.
    *
    * @param options - Each falls back to the app's `worker` settings. Wrong ones are found at `start`.
-   *
    * @example
    * await using worker = app.worker({ queues: ["mail", "default"], concurrency: 100 });
    * await worker.start();
@@ -293,12 +254,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     return worker;
   }
 
-  /**
-   * A handle on a job that was enqueued elsewhere. Asks nobody whether it exists.
-   *
-   * @example
-   * const value = await app.job<number>(id).result({ timeout: "5s" });
-   */
+  /** A handle on a job that was enqueued elsewhere. Asks nobody whether it exists. */
   job<R = unknown>(id: string): Job<R> {
     return new Job<R>(id, async () => {
       const runtime = await this.#connect();
@@ -309,31 +265,20 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   /**
    * Opens broker and backend. Otherwise they open by themselves when first needed.
    *
-   * @throws ConfigError for wrong settings, MissingDependencyError without a client library, BrokerError where the broker
-   * or backend cannot be reached.
+   * @throws ConfigError for wrong settings, MissingDependencyError, and BrokerError where one cannot be reached.
    */
   async connect(): Promise<void> {
     await this.#connect();
   }
 
-  /**
-   * Opens the context. Workers do it at start; a producer that uses `app.context` calls it itself.
-   *
-   * @throws what its factory throws.
-   */
+  /** Opens the context. Workers do it at start; a producer that uses `app.context` calls it itself. */
   openContext(): Promise<Context> {
     return this.#context.open();
   }
 
   /**
    * Runs everything that is due, here, and resolves when no queue has waiting or active jobs left: for tests and scripts.
-   * Jobs scheduled for later are left, retries among them.
-   *
-   * @throws UnsupportedError where the driver cannot look at its queues.
-   *
-   * @example
-   * await add.enqueue(2, 3);
-   * const { completed, dead } = await app.drain();
+   * Jobs scheduled for later are left, retries among them. Throws UnsupportedError where the driver cannot be looked into.
    */
   async drain(): Promise<DrainReport> {
     return drain(await this.#connect(), (options) => this.worker(options));
@@ -341,8 +286,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
 
   /**
    * Stops the app's workers, closes its connections and disposes its context. The app can be used again afterwards.
-   *
-   * @throws AggregateError with everything that did not close cleanly; all else is closed nevertheless.
+   * Throws AggregateError with what did not close cleanly; all else is closed nevertheless.
    */
   async close(): Promise<void> {
     const stopped = await Promise.allSettled([...this.#workers].map((worker) => worker.stop()));
