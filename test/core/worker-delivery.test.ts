@@ -239,6 +239,12 @@ describe("a broker that goes away", () => {
     await clock.advance("40s");
     expect(delays.slice(0, 7)).toEqual([100, 200, 400, 800, 1600, 3200, 5000]);
     expect(new Set(delays.slice(6))).toEqual(new Set([5000]));
+    down = false;
+    await clock.advance("20s");
+    delays.length = 0;
+    down = true;
+    await clock.advance("20s");
+    expect(delays.slice(0, 3)).toEqual([100, 200, 400]);
   });
 
   test("an outage longer than the leases: the jobs run again, and each ends once", async () => {
