@@ -52,8 +52,17 @@ export function describeAttempts(attempts: readonly AttemptRecord[], style: Styl
   return attempts.map(({ attempt, startedAt, endedAt, worker, error }) => {
     const took = formatDuration(Math.max(0, endedAt.getTime() - startedAt.getTime()));
     const head = `attempt ${attempt}, ${startedAt.toISOString()}, ${took}, ${plain(worker)}`;
-    return `${style.dim(head)}\n${plain(error.stack ?? `${error.name}: ${error.message}`)}`;
+    return `${style.dim(head)}\n${plain(withoutOurFrames(error.stack ?? `${error.name}: ${error.message}`))}`;
   });
+}
+
+/** A dozen frames of Node and of taskwright stand below those of the handler and say nothing of it. `--json` has them. */
+function withoutOurFrames(stack: string): string {
+  const ours = /^\s+at .*(?:\bnode:|[\\/]node_modules[\\/]taskwright[\\/])/;
+  return stack
+    .split("\n")
+    .filter((line) => !ours.test(line))
+    .join("\n");
 }
 
 function whenOf(date: Date, now: number): string {
