@@ -32,4 +32,5 @@ await worker.start();
 assert.equal(await sendInvoice.enqueue("busy").result({ timeout: "5s" }), "sent busy");
 await assert.rejects(sendInvoice.enqueue("no-address").result({ timeout: "5s" }), /no address/);
 assert.deepEqual(runs, ["busy", "busy", "no-address"]);
+await worker.stop(); // waits for failed() too, which is called once the job is settled
 assert.deepEqual(alarms, ["no-address: the customer has no address"]);
