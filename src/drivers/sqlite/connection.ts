@@ -91,7 +91,7 @@ async function open(
 
   const checkpointer = hasWalResetBug(file.version) ? new Checkpointer(client, file.path) : undefined;
   const store = new Store(client, location, settings, environment, () => checkpointer?.afterCommit());
-  const watcher = new Watcher(client, clock, (error) => {
+  const watcher = new Watcher(client, file.path, clock, (error) => {
     if (!isBusy(error)) logger.warn({ error, location }, "the sqlite file could not be watched");
   });
   const shared: Shared = { store, watcher, clock, statements: prepareStatements(client) };

@@ -1,6 +1,20 @@
-import { describe, expect, test } from "vitest";
+import { spawnSync } from "node:child_process";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { OutcomeRecord } from "../../../src/contracts/index.js";
-import { CLIENTS, type Contracts, complete, connect, consume, FakeClock, job, temporaryFile } from "./support.js";
+import { Watcher } from "../../../src/drivers/sqlite/watcher.js";
+import {
+  CLIENTS,
+  type Contracts,
+  complete,
+  connect,
+  consume,
+  FakeClock,
+  job,
+  openClient,
+  temporaryFile,
+} from "./support.js";
 
 const [client = "libsql"] = CLIENTS;
 
@@ -142,5 +156,92 @@ describe("watching the file", () => {
     await clock.advance(10);
     expect(failures).toBe(1);
     expect(told).toEqual(["x"]);
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("the doorbell (is only on Linux)", () => {
+  test("wakes a waiting claim while the clock stands still", async () => {
+    const { clock, here, there } = await two();
+    const idle = clock.pending;
+    const claim = (await consume(here)).claim({ queues: ["default"], max: 1, wait: 60_000 });
+    await nextTurn();
+    expect(clock.pending).toBe(idle + 2);
+    await there.broker.publish([job({ id: "theirs" })]);
+    expect((await claim).map(({ id }) => id)).toEqual(["theirs"]);
+  });
+
+  test("tells who waits for an outcome while the clock stands still, time after time", async () => {
+    const { here, there } = await two();
+    for (const id of ["one", "two", "three"]) {
+      const told = new Promise((resolve) => {
+        void here.notifier.subscribe({ kind: "outcome", id }, resolve).then(onTestFinished);
+      });
+      await nextTurn();
+      await there.backend.store([outcome(id)]);
+      expect(await told).toMatchObject({ id });
+    }
+  });
+
+  test("keeps no process alive", () => {
+    const script = `
+    const { sqlite } = require("jiti")(${JSON.stringify(fileURLToPath(import.meta.url))})("../../../src/drivers/sqlite/index.ts");
+    const clock = {
+      now: () => Date.now(),
+      schedule(callback, delay, keepAlive) {
+        const timer = setTimeout(callback, delay);
+        if (!keepAlive) timer.unref();
+        return () => clearTimeout(timer);
+      },
+    };
+    (async () => {
+      const { broker } = await sqlite(${JSON.stringify(temporaryFile())}).connect({ clock, random: Math.random, logger: console });
+      const consumer = await broker.consume({ worker: "w", queues: ["default"], capacity: 1, lease: 1000, onCancel() {} });
+      console.log((await consumer.claim({ queues: ["default"], max: 1, wait: 1 })).length);
+    })();`;
+    const { stdout, stderr, status } = spawnSync(process.execPath, ["-e", script], {
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    expect({ stdout, stderr, status }).toEqual({ stdout: "0\n", stderr: "", status: 0 });
+  });
+});
+
+describe("who does not ring", () => {
+  /** A watcher of one connection, and another connection to write through, which knows nothing of watchers. */
+  function watched(doorbellOf = (path: string) => path) {
+    const path = temporaryFile();
+    const clock = new FakeClock();
+    const other = openClient(client, path);
+    other.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (x)");
+    const watcher = new Watcher(openClient(client, path), doorbellOf(path), clock, (error) =>
+      expect.fail(String(error)),
+    );
+    onTestFinished(() => watcher.close());
+    let changes = 0;
+    watcher.observe(() => changes++, true);
+    return { path, clock, other, watcher, changes: () => changes };
+  }
+
+  test("is noticed by looking, where there is nothing to hear", async () => {
+    const { clock, other, changes } = watched(() => "/nowhere/jobs.db");
+    for (const silence of [0, 50, 500, 5000]) {
+      await clock.advance(silence);
+      const before = changes();
+      other.exec("INSERT INTO t VALUES (1)");
+      await clock.advance(8);
+      expect(changes()).toBe(before + 1);
+    }
+  });
+
+  test("is noticed by looking, also out of a long silence after others rang", async () => {
+    const { path, clock, other, changes } = watched();
+    const ringing = await connect({ path, client }, clock);
+    await ringing.broker.publish([job()]);
+    await clock.advance(60_000);
+    const before = changes();
+    expect(before).toBeGreaterThan(0);
+    other.exec("INSERT INTO t VALUES (1)");
+    await clock.advance(25);
+    expect(changes()).toBe(before + 1);
   });
 });
