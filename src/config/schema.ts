@@ -38,7 +38,7 @@ const defaults = {
   expires: setting({
     type: types.optional(types.duration(1)),
     default: "none",
-    description: "Drop a job that has not started this long after it was enqueued.",
+    description: "Start no run of a job, retries included, later than this after it was enqueued.",
   }),
   result: {
     keep: setting({ type: types.flag, default: true, description: "Keep the outcome of a job for its callers." }),

@@ -74,6 +74,9 @@ export class Enqueuer {
       after(routeFor(runtime, options), (route): JobAccess => ({ runtime, route })),
     );
     if (!isPromise(at)) return send(at, args, options);
+    // By the time it is open the transaction may be over, and a synchronous one certainly is.
+    if (options.tx !== undefined)
+      return Promise.reject(new ConfigError("await app.connect() before enqueueing in a transaction"));
     return Promise.all([at, this.#copied(args, options)]).then(([open, copy]) => send(open, copy.args, copy.options));
   }
 

@@ -91,7 +91,7 @@ export class CancelledError extends TaskwrightError {
 
 /** The job's `expires` had passed when a worker came to it, so this attempt, first or retry, did not start. */
 export class ExpiredError extends TaskwrightError {
-  constructor(message = "the job expired before it started", options?: TaskwrightErrorOptions) {
+  constructor(message = "the job expired before it could run", options?: TaskwrightErrorOptions) {
     super("expired", message, options);
   }
 }

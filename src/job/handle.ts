@@ -1,9 +1,10 @@
+import { unknownKey } from "../config/nearest.js";
 import type { OutcomeRecord, QueuedState, TerminalState } from "../contracts/index.js";
 import { ProgressStream } from "../results/progress-stream.js";
 import type { Route } from "../route.js";
 import type { Runtime } from "../runtime.js";
 import { type Duration, formatDuration, parseDuration } from "./duration.js";
-import { CancelledError, NoResultError, TimeoutError } from "./errors.js";
+import { CancelledError, ConfigError, NoResultError, TimeoutError } from "./errors.js";
 import { type AttemptRecord, readEntries, toAttempts } from "./history.js";
 import { decodeOutcome, failedOutcome, type Outcome } from "./outcome.js";
 
@@ -175,6 +176,8 @@ export class Job<R = unknown> {
 
 /** Subscribes, reads, and waits for what comes first: the outcome, the deadline or the signal. */
 function awaitOutcome(id: string, runtime: Runtime, route: Route, wait: ResultWait): Promise<OutcomeRecord> {
+  const unknown = Object.keys(wait).find((key) => key !== "timeout" && key !== "signal");
+  if (unknown !== undefined) throw new ConfigError(unknownKey("option", unknown, ["timeout", "signal"], "result()"));
   const timeout = wait.timeout === undefined ? undefined : parseDuration(wait.timeout, "timeout");
   const watch = route.requireWatch();
   wait.signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-import type { ClaimedJob, Clock, Consumer } from "../contracts/index.js";
+import type { ClaimedJob, Clock, Consumer, Random } from "../contracts/index.js";
 import { Pause } from "./pause.js";
 import type { QueueOrder } from "./queue-order.js";
 
@@ -8,6 +8,7 @@ const CLAIM_WAIT = 5000;
 export interface ClaimerOptions {
   readonly consumer: Consumer;
   readonly clock: Clock;
+  readonly random: Random;
   readonly order: QueueOrder;
   /** How many more jobs the worker can take now. */
   readonly room: () => number;
@@ -57,9 +58,9 @@ export class Claimer {
   }
 
   async #run(wait: number, done: () => boolean, found?: (count: number) => void): Promise<void> {
-    const { consumer, order, room, accept, onError, clock } = this.#options;
+    const { consumer, order, room, accept, onError, clock, random } = this.#options;
     const { signal } = this.#stopping;
-    const pause = new Pause(clock);
+    const pause = new Pause(clock, random);
     while (!done()) {
       const max = room();
       if (max <= 0) {

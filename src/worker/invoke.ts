@@ -1,4 +1,5 @@
 import { validateArgs, validateResult } from "../job/arguments.js";
+import { encodeError } from "../job/codec/index.js";
 import { runAs } from "../job/current.js";
 import type { HandlerOutcome } from "../middleware/middleware.js";
 import type { MiddlewareStack } from "../middleware/stack.js";
@@ -26,7 +27,18 @@ function returned(value: unknown): HandlerOutcome {
 }
 
 function thrown(error: unknown): HandlerOutcome {
-  return { ok: false, error };
+  return { ok: false, error: describable(error) };
+}
+
+/** What everybody after this may look at: a proxy that throws when it is touched would leave its job unsettled. */
+function describable(error: unknown): unknown {
+  try {
+    encodeError(error);
+    Object.getPrototypeOf(Object(error));
+    return error;
+  } catch {
+    return new Error("the task threw something that cannot be described");
+  }
 }
 
 function checkAndCall(job: RunningJob): MaybePromise<unknown> {

@@ -68,7 +68,7 @@ function assembleRun(
   { id, runtime, settings, events, onFree, onError }: PartsOptions,
   consumer: Consumer,
 ): Pick<Parts, "claimer" | "executor" | "concluder" | "settler" | "leases" | "reporter"> {
-  const { route, clock, codec, middleware } = runtime;
+  const { route, clock, random, codec, middleware } = runtime;
   const { concurrency, poisonLimit, heartbeat, ack, lease } = settings;
   const reporter = route.backend && new Reporter(route.backend, codec);
   const leases = new LeaseKeeper({
@@ -79,7 +79,7 @@ function assembleRun(
     onCancel: (cancelled) => executor.cancel(cancelled),
     onError,
   });
-  const settler = new Settler({ consumer, route, clock, ack, patience: lease, onSettled: onFree, onError });
+  const settler = new Settler({ consumer, route, clock, random, ack, patience: lease, onSettled: onFree, onError });
   const host: JobHost = {
     ...runtime,
     report: async (job, told) => reporter?.report(job, told),
@@ -101,7 +101,8 @@ function assembleRun(
   const claimer = new Claimer({
     consumer,
     clock,
-    order: queueOrder(settings, runtime.random),
+    random,
+    order: queueOrder(settings, random),
     room: () => room(settings, executor, settler),
     accept: (jobs) => executor.accept(jobs),
     onError,

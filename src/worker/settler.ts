@@ -1,5 +1,5 @@
 import { Batcher } from "../batch.js";
-import type { Clock, Consumer, OutcomeRecord, Settlement, SettleStatus } from "../contracts/index.js";
+import type { Clock, Consumer, OutcomeRecord, Random, Settlement, SettleStatus } from "../contracts/index.js";
 import { TaskwrightError } from "../job/errors.js";
 import type { Route } from "../route.js";
 import { Pause } from "./pause.js";
@@ -18,6 +18,7 @@ export interface SettlerOptions {
   readonly consumer: Consumer;
   readonly route: Route;
   readonly clock: Clock;
+  readonly random: Random;
   readonly ack: "saved" | "executed";
   /** How long to keep trying while the broker is away: once the leases have passed, it is too late. In ms. */
   readonly patience: number;
@@ -87,8 +88,8 @@ export class Settler {
 
   /** Tries again while the broker or backend is away. Each step by itself: one that has succeeded is not repeated. */
   async #patiently<T>(step: () => Promise<T>): Promise<T> {
-    const { clock, patience, onError } = this.#options;
-    const pause = new Pause(clock);
+    const { clock, random, patience, onError } = this.#options;
+    const pause = new Pause(clock, random);
     for (const giveUp = clock.now() + patience; ; ) {
       try {
         return await step();

@@ -41,7 +41,7 @@ export class Sweeper {
   #schedule(): void {
     if (this.#closed) return;
     const { clock, random, every } = this.#options;
-    this.#cancel = clock.schedule(() => this.start(), every * (0.9 + random() * 0.2));
+    this.#cancel = clock.schedule(() => this.start(), every * (0.8 + random() * 0.2));
   }
 
   async #sweep(): Promise<void> {

@@ -57,6 +57,12 @@ const FAILURES: Record<string, () => unknown> = {
       },
     };
   },
+  "throws a proxy that always throws": () => {
+    const refuse = () => {
+      throw new Error("worse");
+    };
+    throw new Proxy({}, { get: refuse, getPrototypeOf: refuse, ownKeys: refuse });
+  },
   "throws an error without a message": () => {
     throw Object.defineProperty(new Error("no"), "message", { value: undefined });
   },

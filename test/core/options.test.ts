@@ -260,6 +260,9 @@ describe("wrong options", () => {
   test("a transaction on a driver without transactions", async () => {
     await using app = memoryApp();
     const task = app.task("t", () => 1);
+    await expect(task.with({ tx: {} }).enqueue()).rejects.toThrow("await app.connect() before");
+    await expect(task.with({ tx: {} }).enqueueMany([[]])).rejects.toThrow("await app.connect() before");
+    await app.connect();
     await expect(task.with({ tx: {} }).enqueue()).rejects.toThrow("memory cannot enqueue inside a transaction");
     await expect(task.with({ tx: {} }).enqueueMany([[]])).rejects.toThrow("memory cannot enqueue inside a transaction");
   });

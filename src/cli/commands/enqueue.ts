@@ -37,7 +37,7 @@ export function addEnqueueCommand(program: Command, terminal: Terminal): void {
     .option("--priority <number>", "0 to 9, higher first", parseInteger(0))
     .option("--delay <duration>", "run no sooner than this long from now")
     .option("--at <time>", "run no sooner than this moment, such as 2027-01-01T08:00:00Z", parseInstant)
-    .option("--expires <duration>", "drop it if it has not started by then")
+    .option("--expires <duration>", "start no run of it later than this")
     .option("--attempts <number>", "total runs, the first included", parseInteger(1))
     .option("--timeout <duration>", "the longest one attempt may take")
     .option("--id <id>", "your own id; enqueueing it again changes nothing")
