@@ -97,8 +97,3 @@ export function aborted(signal: AbortSignal): Promise<never> {
     else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
 }
-
-/** The turns of the event loop in which everything that can go on without time passing goes on. */
-export async function turns(clock: Clock & { advance(by: number): Promise<void> }): Promise<void> {
-  await clock.advance(0);
-}
