@@ -1,4 +1,4 @@
-import type { Clock, Driver, EventMap, EventName, Logger } from "taskwright";
+import type { Driver, EventMap, EventName, Logger } from "taskwright";
 import { Taskwright, type TaskwrightOptions } from "taskwright";
 import type { Random } from "taskwright/contracts";
 import { memory } from "taskwright/drivers/memory";
