@@ -32,12 +32,15 @@ export interface Claiming {
 /**
  * Selects what a claim of `?2` jobs of queue `?1` takes: a walk along the primary key of `ready`, without a sort. A
  * column costs 0.3 microseconds to read, so what few jobs have is read by itself, for those that are `rare`.
+ *
+ * The limit is not a bare parameter: newer versions of SQLite (3.53, not 3.45) plan the statement anew each time one is
+ * bound there. In a worker that was idle, the statement then takes 110 microseconds instead of 25.
  */
 export const CLAIM_SQL = `
   SELECT r.seq, r.rank, j.id, j.body,
     r.claims > 0 OR j.expires IS NOT NULL OR j.headers IS NOT NULL AS rare
   FROM taskwright_ready r CROSS JOIN taskwright_jobs j ON j.seq = r.seq
-  WHERE r.queue = ?1 ORDER BY r.rank, r.due, r.seq LIMIT ?2`;
+  WHERE r.queue = ?1 ORDER BY r.rank, r.due, r.seq LIMIT ?2 + 0`;
 
 /** After the lease was made. */
 export const RARE_SQL = `

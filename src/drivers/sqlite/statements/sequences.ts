@@ -14,16 +14,19 @@ export interface Sequences {
 /**
  * Purpose: numbers for jobs (their age), outcomes and reports (what is new), log lines, versions of entries.
  * Callers: `take` within each write that makes some, once a batch; `last` by the notifier, once a change.
- * Cost: one row by its key.
+ * Cost: one row by its key, for `take` twice. RETURNING would be one statement, but makes a temporary table:
+ *   in a process that was idle it takes 89 microseconds, and the two take 36.
  */
 export function sequences(client: Client): Sequences {
-  const take = client.prepare(
-    "UPDATE taskwright_sequences SET value = value + ?1 WHERE name = ?2 RETURNING value - ?1 + 1 AS value",
-  );
-  const last = client.prepare("SELECT value FROM taskwright_sequences WHERE name = ?");
+  const advance = client.prepare("UPDATE taskwright_sequences SET value = value + ? WHERE name = ?");
+  const read = client.prepare("SELECT value FROM taskwright_sequences WHERE name = ?");
+  const last = (name: SequenceName): number => value(read.all([name]), name);
   return {
-    take: (name, count) => value(take.all([count, name]), name),
-    last: (name) => value(last.all([name]), name),
+    take(name, count) {
+      advance.run([count, name]);
+      return last(name) - count + 1;
+    },
+    last,
   };
 }
 
