@@ -66,6 +66,8 @@ export class Route {
     for (let from = 0; from < jobs.length; from += PUBLISH_BATCH) {
       const answers = await this.broker.publish(jobs.slice(from, from + PUBLISH_BATCH));
       for (const status of answers) statuses.push(status);
+      // Drivers in this process answer without a turn of the event loop; a worker beside this producer would get none.
+      await new Promise((resolve) => setImmediate(resolve));
     }
     return statuses;
   }
