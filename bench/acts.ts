@@ -69,6 +69,27 @@ export class Acts {
     return this.#wholeWay(jobs, () => this.fill(jobs));
   }
 
+  /** The same in calls for many, each made when the jobs of the one before have run, so that no backlog builds up. */
+  async wholeWaySteadily(jobs: number): Promise<number> {
+    let left = 0;
+    let through = (): void => {};
+    await this.#session.startWorker((a, b) => {
+      if (--left === 0) through();
+      return a + b;
+    });
+    const since = now();
+    for (let at = 0; at < jobs; at += BULK) {
+      left = Math.min(BULK, jobs - at);
+      const ran = new Promise<void>((resolve) => {
+        through = resolve;
+      });
+      await this.fill(left);
+      await ran;
+    }
+    await this.#empty();
+    return (now() - since) / 1000;
+  }
+
   /** Starts a worker that remembers when each job started; see `started`. */
   async listen(): Promise<void> {
     await this.#session.startWorker((a, b) => {

@@ -48,7 +48,13 @@ const SHARED_TRIALS = [enqueue, bulk, settling(false), settling(true), latency];
 const memory: BenchedDriver = {
   name: "memory",
   jobs: 200_000,
-  trials: [...SHARED_TRIALS, wholeWay("single", false), wholeWay("bulk", false), wholeWay("bulk", true)],
+  trials: [
+    ...SHARED_TRIALS,
+    wholeWay("single", false),
+    wholeWay("bulk", false),
+    wholeWay("bulk", true),
+    wholeWay("steady", false),
+  ],
   standard: { settings: "producer and worker in one process", broker: () => "memory:" },
   variants: [],
   fresh: async () => ({ address: "memory:", oneProcess: true, remove: async () => {} }),

@@ -8,6 +8,7 @@ export const MEASURES = {
   "process-with-results": { unit: "jobs/s", better: "more" },
   "whole-way": { unit: "jobs/s", better: "more" },
   "whole-way-bulk": { unit: "jobs/s", better: "more" },
+  "whole-way-steady": { unit: "jobs/s", better: "more" },
   "whole-way-bulk-with-results": { unit: "jobs/s", better: "more" },
   "pickup-p50": { unit: "ms", better: "less" },
   "pickup-p99": { unit: "ms", better: "less" },
