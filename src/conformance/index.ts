@@ -5,8 +5,9 @@
  */
 export type { CaseGroup, Contract, DriverCase } from "./driver/case.js";
 export { DRIVER_CASES } from "./driver/groups.js";
-export { type DriverConformanceOptions, driverConformance, type Runner, type Skip } from "./driver/suite.js";
+export { type DriverConformanceOptions, driverConformance, type Runner } from "./driver/suite.js";
 export type { OpenTransaction, Place } from "./place.js";
+export type { Skip } from "./skips.js";
 export type { WorkerCase, WorkerCaseGroup } from "./worker/case.js";
 export { WorkerContext } from "./worker/context.js";
 export { Crew } from "./worker/crew.js";

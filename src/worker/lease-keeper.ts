@@ -21,10 +21,6 @@ export class LeaseKeeper {
     this.#options = options;
   }
 
-  get size(): number {
-    return this.#held.size;
-  }
-
   start(): void {
     const beat = (): void => {
       void this.#renew([...this.#held.values()]).then(() => {

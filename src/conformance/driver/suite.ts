@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Capabilities } from "../../contracts/capabilities.js";
-import { ConfigError } from "../../job/errors.js";
 import type { Place } from "../place.js";
+import { reasonsByCase, type Skip } from "../skips.js";
 import type { CaseGroup, Contract, DriverCase } from "./case.js";
 import { CaseContext } from "./context.js";
 import { DRIVER_CASES } from "./groups.js";
@@ -12,14 +12,6 @@ type Run = () => Promise<void>;
 export interface Runner {
   describe(name: string, body: () => void): unknown;
   readonly test: ((name: string, run: Run) => unknown) & { skip(name: string, run: Run): unknown };
-}
-
-/** Cases that a driver does not pass yet, and why not. */
-export interface Skip {
-  /** Shown beside each case. */
-  readonly reason: string;
-  /** `"group: case"`, as the suite names them. */
-  readonly tests: readonly string[];
 }
 
 /** Which driver, where, and with which test runner. */
@@ -62,7 +54,7 @@ const ALL_CONTRACTS: readonly Contract[] = ["broker", "backend", "coordinator", 
  */
 export function driverConformance(options: DriverConformanceOptions): void {
   const { name, runner, contracts = ALL_CONTRACTS } = options;
-  const reasons = reasonsByCase(options.skip ?? []);
+  const reasons = reasonsByCase(options.skip ?? [], DRIVER_CASES);
   runner.describe(`driver ${name}`, () => {
     runner.test("has the contracts it says, and no others", () =>
       withPlace(options, (c) => assertContracts(c, contracts)),
@@ -112,17 +104,4 @@ async function assertContracts(c: CaseContext, contracts: readonly Contract[]): 
 
 function nameOf(group: CaseGroup, one: DriverCase): string {
   return `${group.name}: ${one.name}`;
-}
-
-function reasonsByCase(skips: readonly Skip[]): Map<string, string> {
-  const known = new Set(DRIVER_CASES.flatMap((group) => group.cases.map((one) => nameOf(group, one))));
-  const reasons = new Map<string, string>();
-  for (const { reason, tests } of skips) {
-    if (reason.trim() === "") throw new ConfigError(`a skip needs its reason: ${tests.join("; ")}`);
-    for (const test of tests) {
-      if (!known.has(test)) throw new ConfigError(`a skip names "${test}", which is no case of the suite`);
-      reasons.set(test, reason);
-    }
-  }
-  return reasons;
 }

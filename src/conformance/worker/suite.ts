@@ -2,7 +2,8 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Capabilities } from "../../contracts/capabilities.js";
 import { ConfigError } from "../../job/errors.js";
-import type { Runner, Skip } from "../driver/suite.js";
+import type { Runner } from "../driver/suite.js";
+import { reasonsByCase, type Skip } from "../skips.js";
 import { WorkerContext } from "./context.js";
 import { WORKER_CASES } from "./groups.js";
 import type { SharedPlace } from "./place.js";
@@ -58,7 +59,7 @@ const PROGRAM = fileURLToPath(new URL("./program.js", import.meta.url));
 export function workerConformance(options: WorkerConformanceOptions): void {
   const { name, runner, capabilities } = options;
   if (!capabilities.shared) throw new ConfigError(`${name} is not shared by processes: there is nothing to test here`);
-  const reasons = reasonsByCase(options.skip ?? []);
+  const reasons = reasonsByCase(options.skip ?? [], WORKER_CASES);
   runner.describe(`workers on ${name}`, () => {
     for (const group of WORKER_CASES) {
       runner.describe(group.name, () => {
@@ -83,17 +84,4 @@ async function withPlace(options: WorkerConformanceOptions, run: (c: WorkerConte
   } finally {
     await context.close();
   }
-}
-
-function reasonsByCase(skips: readonly Skip[]): Map<string, string> {
-  const known = new Set(WORKER_CASES.flatMap((group) => group.cases.map((one) => `${group.name}: ${one.name}`)));
-  const reasons = new Map<string, string>();
-  for (const { reason, tests } of skips) {
-    if (reason.trim() === "") throw new ConfigError(`a skip needs its reason: ${tests.join("; ")}`);
-    for (const test of tests) {
-      if (!known.has(test)) throw new ConfigError(`a skip names "${test}", which is no case of the suite`);
-      reasons.set(test, reason);
-    }
-  }
-  return reasons;
 }
