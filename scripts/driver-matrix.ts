@@ -28,6 +28,7 @@ const TITLES: Readonly<Record<keyof Capabilities, string>> = {
   transactions: "enqueue inside your transaction",
   inspect: "count, list, retry, discard, pause",
   push: "new work and results without polling",
+  broadcast: "broadcast to every live worker",
 };
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -30,6 +30,8 @@ export interface Capabilities {
   readonly push: boolean;
   /** Other processes see the same jobs. Default `true`. */
   readonly shared: boolean;
+  /** Jobs can be sent to every live worker of a queue at once, through a `Broadcaster`. Default `false`. */
+  readonly broadcast: boolean;
 }
 
 /** The documented defaults. A driver spreads these and overrides what differs. */
@@ -46,4 +48,5 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
   inspect: true,
   push: true,
   shared: true,
+  broadcast: false,
 };

@@ -1,4 +1,5 @@
 import type { ResultBackend } from "./backend.js";
+import type { Broadcaster } from "./broadcaster.js";
 import type { Broker } from "./broker.js";
 import type { Capabilities } from "./capabilities.js";
 import type { Clock, Random } from "./clock.js";
@@ -21,6 +22,8 @@ export interface Connection {
   readonly coordinator?: Coordinator;
   readonly notifier?: Notifier;
   readonly inspector?: Inspector;
+  /** Present exactly where `capabilities.broadcast` is true. */
+  readonly broadcaster?: Broadcaster;
   /** Proves that the server answers, and tells its clock. Used by `doctor`. */
   ping(): Promise<Ping>;
   close(): Promise<void>;
@@ -55,6 +58,11 @@ export interface Driver {
   readonly capabilities: Capabilities;
   /** Jobs run in the producer's process when they are enqueued, and `enqueue` resolves when they have ended. Default `false`. */
   readonly inline?: boolean;
+  /**
+   * The longest `body` of a job, and of an outcome, history, progress report or line of a log, in bytes. The core checks it
+   * before it sends anything, so that what is too long fails alone. Absent: no limit.
+   */
+  readonly maxBytes?: number;
   /** Opens it. Throws a `BrokerError` that says what to do when that fails. */
   connect(environment: DriverEnvironment): Promise<Connection>;
 }

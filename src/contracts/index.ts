@@ -4,6 +4,7 @@
  * @module
  */
 export type * from "./backend.js";
+export type * from "./broadcaster.js";
 export type * from "./broker.js";
 export type { Capabilities } from "./capabilities.js";
 export { DEFAULT_CAPABILITIES } from "./capabilities.js";
