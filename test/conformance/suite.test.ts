@@ -49,6 +49,7 @@ describe("the driver conformance suite", () => {
     ["atomicOutcomes", "outcomes beside a settlement are refused"],
     ["inspect", "there is no inspector"],
     ["push", "there is no notifier"],
+    ["broadcast", "there is no broadcaster"],
   ] as const)("fails a driver that does what it does not claim: %s", async (capability, name) => {
     const run = suiteOf({ [capability]: false }).cases.get(`driver x: unsupported: ${name}`);
     expect(run).toBeDefined();

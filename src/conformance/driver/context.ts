@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { OutcomeRecord, ResultBackend } from "../../contracts/backend.js";
+import type { Broadcaster } from "../../contracts/broadcaster.js";
 import type { Broker, ClaimedJob, ConsumeOptions, Consumer, Lease, OutgoingJob } from "../../contracts/broker.js";
 import type { Capabilities } from "../../contracts/capabilities.js";
 import type { Coordinator } from "../../contracts/coordinator.js";
@@ -43,6 +44,12 @@ export class CaseContext {
     return this.place.driver.capabilities;
   }
 
+  /** Of these sizes of a body those that the driver takes, and the largest one that it does: 1 MiB where it says nothing. */
+  sizes(some: readonly number[]): number[] {
+    const { maxBytes = 1_048_576 } = this.place.driver;
+    return [...some.filter((size) => size < maxBytes), maxBytes];
+  }
+
   /** The connection that cases use where they need only one. */
   get connection(): Connection {
     return this.#first;
@@ -66,6 +73,10 @@ export class CaseContext {
 
   get inspector(): Inspector {
     return this.part("inspector");
+  }
+
+  get broadcaster(): Broadcaster {
+    return this.part("broadcaster");
   }
 
   /** A contract of a connection, which fails the case where the connection lacks it. */

@@ -1,3 +1,4 @@
+import { broadcasting, broadcastingAside } from "./broadcasting.js";
 import { cancellation, outcomesOfCancellation } from "./cancellation.js";
 import type { CaseGroup } from "./case.js";
 import { claiming, waiting } from "./claiming.js";
@@ -34,6 +35,8 @@ export const DRIVER_CASES: readonly CaseGroup[] = [
   notifications,
   notificationsOfSettling,
   coordination,
+  broadcasting,
+  broadcastingAside,
   inspection,
   intervention,
   outcomesOfIntervention,

@@ -20,9 +20,9 @@ export const outcomes: CaseGroup = {
       },
     },
     {
-      name: "return bodies of 0 bytes to 1 MB unchanged",
+      name: "return bodies unchanged, from none to as many bytes as the driver takes",
       async run(c) {
-        for (const size of [0, 1, 256, 1_048_576]) {
+        for (const size of c.sizes([0, 1, 256])) {
           const id = c.id();
           await c.backend.store([outcomeOf(id, { body: manyBytes(size) })]);
           const [kept] = await c.backend.read([id]);

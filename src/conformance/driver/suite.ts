@@ -20,7 +20,10 @@ export interface DriverConformanceOptions {
   readonly name: string;
   /** What it claims: the suite asserts each claim both ways. */
   readonly capabilities: Capabilities;
-  /** What its connections have. Default: broker, backend, coordinator, notifier and inspector. */
+  /**
+   * What its connections have. Default: broker, backend, coordinator, notifier and inspector, and broadcaster where the
+   * capability is claimed.
+   */
   readonly contracts?: readonly Contract[];
   /** Makes an empty place, for each case a new one. */
   readonly open: () => Place | Promise<Place>;
@@ -28,7 +31,7 @@ export interface DriverConformanceOptions {
   readonly skip?: readonly Skip[];
 }
 
-const ALL_CONTRACTS: readonly Contract[] = ["broker", "backend", "coordinator", "notifier", "inspector"];
+const ALL_CONTRACTS: readonly Contract[] = ["broker", "backend", "coordinator", "notifier", "inspector", "broadcaster"];
 
 /**
  * Registers the suite that every driver must pass with a test runner. A case about a capability runs where the
@@ -53,7 +56,9 @@ const ALL_CONTRACTS: readonly Contract[] = ["broker", "backend", "coordinator", 
  * });
  */
 export function driverConformance(options: DriverConformanceOptions): void {
-  const { name, runner, contracts = ALL_CONTRACTS } = options;
+  const { name, runner, capabilities } = options;
+  const usual = ALL_CONTRACTS.filter((contract) => contract !== "broadcaster" || capabilities.broadcast);
+  const { contracts = usual } = options;
   const reasons = reasonsByCase(options.skip ?? [], DRIVER_CASES);
   runner.describe(`driver ${name}`, () => {
     runner.test("has the contracts it says, and no others", () =>

@@ -68,6 +68,11 @@ export const unsupported: CaseGroup = {
       requires: ({ push }) => !push,
       run: (c) => assertAbsent(c, "notifier"),
     },
+    {
+      name: "there is no broadcaster",
+      requires: ({ broadcast }) => !broadcast,
+      run: (c) => assertAbsent(c, "broadcaster"),
+    },
   ],
 };
 
@@ -75,6 +80,6 @@ async function assertRefused(operation: () => Promise<unknown>): Promise<void> {
   await assert.rejects(operation, UnsupportedError);
 }
 
-async function assertAbsent(c: CaseContext, contract: "inspector" | "notifier"): Promise<void> {
+async function assertAbsent(c: CaseContext, contract: "inspector" | "notifier" | "broadcaster"): Promise<void> {
   assert.equal(c.connection[contract], undefined);
 }

@@ -2,6 +2,7 @@ import { type Capabilities, DEFAULT_CAPABILITIES } from "../../contracts/capabil
 import type { Connection, Driver, DriverEnvironment } from "../../contracts/driver.js";
 import { ConfigError } from "../../job/errors.js";
 import { MemoryBackend } from "./backend.js";
+import { MemoryBroadcaster } from "./broadcaster.js";
 import { MemoryBroker } from "./broker.js";
 import { MemoryCoordinator } from "./coordinator.js";
 import { MemoryInspector } from "./inspector.js";
@@ -18,7 +19,7 @@ export interface MemoryOptions {
   readonly name?: string;
 }
 
-const CAPABILITIES: Capabilities = { ...DEFAULT_CAPABILITIES, durability: "process", shared: false };
+const CAPABILITIES: Capabilities = { ...DEFAULT_CAPABILITIES, durability: "process", shared: false, broadcast: true };
 
 const DEFAULT_MAX_STORED_RESULTS = 100_000;
 
@@ -87,10 +88,12 @@ function openConnection(store: Store, environment: DriverEnvironment): Connectio
   store.open(environment.clock);
   const broker = new MemoryBroker(store, environment.random);
   const notifier = new MemoryNotifier(store.subscriptions);
+  const broadcaster = new MemoryBroadcaster(store.audience);
   let open = true;
   return {
     broker,
     notifier,
+    broadcaster,
     backend: new MemoryBackend(store),
     coordinator: new MemoryCoordinator(store),
     inspector: new MemoryInspector(store),
@@ -101,6 +104,7 @@ function openConnection(store: Store, environment: DriverEnvironment): Connectio
       if (!open) return;
       open = false;
       notifier.close();
+      broadcaster.close();
       await broker.close();
       store.close();
     },

@@ -1,6 +1,7 @@
 import type { ReportRecord } from "../../contracts/backend.js";
 import type { ClaimedJob, OutgoingJob } from "../../contracts/broker.js";
 import type { CancelTimer, Clock } from "../../contracts/clock.js";
+import { Audience } from "./broadcaster.js";
 import { ExpiringMap } from "./expiring-map.js";
 import { DelayedHeap } from "./heap.js";
 import { type Holder, StoredJob } from "./job.js";
@@ -29,6 +30,7 @@ const LONGEST_TIMER = 2_147_483_647;
  */
 export class Store {
   readonly subscriptions = new Subscriptions();
+  readonly audience = new Audience();
   readonly outcomes: Outcomes;
   readonly jobs = new Map<string, StoredJob>();
   readonly queues = new Map<string, Queue>();
