@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { Pair, Session } from "./contestant.js";
+import type { Job, Session } from "./contestant.js";
 
 /** `enqueue` is measured with so many callers, each of which waits for its call before it makes the next. */
 const CALLERS = 1000;
@@ -41,7 +41,7 @@ export class Acts {
     const { enqueueMany } = this.#session;
     if (enqueueMany === undefined) return undefined;
     const since = now();
-    for (let at = 0; at < jobs; at += BULK) await enqueueMany(pairs(at, Math.min(BULK, jobs - at)));
+    for (let at = 0; at < jobs; at += BULK) await enqueueMany(jobsFrom(at, Math.min(BULK, jobs - at)));
     return (now() - since) / 1000;
   }
 
@@ -172,7 +172,7 @@ export class Acts {
   }
 }
 
-function pairs(from: number, count: number): Pair[] {
+function jobsFrom(from: number, count: number): Job[] {
   return Array.from({ length: count }, (_, index) => [from + index, 1]);
 }
 

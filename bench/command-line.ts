@@ -37,7 +37,7 @@ export function parseCommandLine(argv: readonly string[]): Command | "help" {
   const { words, flags } = split(argv);
   if (flags.has("--help")) return "help";
   const [name, ...rest] = words;
-  if (name === undefined) throw new UsageError(`which driver? There are ${names(BENCHED_DRIVERS).join(" and ")}`);
+  if (name === undefined) throw new UsageError(`which driver? There are ${list(names(BENCHED_DRIVERS))}`);
   if (rest.length > 0) throw new UsageError(`one driver at a time: "${rest.join(" ")}" is too much`);
   const driver = BENCHED_DRIVERS.find((one) => one.name === name);
   if (driver === undefined) throw new UsageError(unknownKey("driver", name, names(BENCHED_DRIVERS)));
@@ -85,6 +85,11 @@ function count(text: string | undefined, driver: BenchedDriver): number {
   if (!Number.isInteger(jobs) || jobs < 1)
     throw new UsageError(`--jobs is a whole number of at least 1, not "${text}"`);
   return jobs;
+}
+
+/** "a, b and c". */
+function list(words: readonly string[]): string {
+  return new Intl.ListFormat("en-GB").format(words);
 }
 
 function names(things: readonly { readonly name: string }[]): string[] {

@@ -1,7 +1,8 @@
-/** What every job does: a no-op with two small integers. */
+/** What every job does: a no-op with two small integers. What else a job carries is not looked at. */
 export type Handler = (a: number, b: number) => number;
 
-export type Pair = readonly [a: number, b: number];
+/** The arguments of a job, with a text where the size of a job is what is measured. */
+export type Job = readonly [a: number, b: number, payload?: string];
 
 /** Where a contestant works, and how. */
 export interface Terms {
@@ -13,11 +14,11 @@ export interface Terms {
 /** A contestant at work in one process, as producer or worker or both. What it gives back may be awaited. */
 export interface Session {
   /** One job. Done when it is as durable as the contestant makes it. */
-  enqueue(a: number, b: number): unknown;
+  enqueue(...job: Job): unknown;
   /** Many jobs in one call. Absent: it has no such call. */
-  enqueueMany?(pairs: readonly Pair[]): unknown;
+  enqueueMany?(jobs: readonly Job[]): unknown;
   /** One job and its result, here. Absent: results do not come back. */
-  call?(a: number, b: number): Promise<number>;
+  call?(...job: Job): Promise<number>;
   startWorker(handler: Handler): unknown;
   /** Jobs that are not settled: waiting and active ones. */
   remaining(): number | Promise<number>;

@@ -8,6 +8,7 @@ import { latency } from "./measures/latency.js";
 import type { Trial } from "./measures/measure.js";
 import { settling } from "./measures/settling.js";
 import { wholeWay } from "./measures/whole-way.js";
+import { describeRedis, freshRedis } from "./redis-server.js";
 
 /** A fresh, empty place for jobs. */
 export interface Place {
@@ -39,6 +40,8 @@ export interface BenchedDriver {
   /** How ours is set up beside a peer. */
   readonly standard: Omit<Variant, "name">;
   readonly variants: readonly Variant[];
+  /** The server that both sides use, and how it is set up, for the reader. */
+  describeServer?(): string;
   fresh(): Promise<Place>;
 }
 
@@ -84,7 +87,17 @@ const sqlite: BenchedDriver = {
   fresh: freshFile,
 };
 
-export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite];
+const redis: BenchedDriver = {
+  name: "redis",
+  jobs: 20_000,
+  trials: SHARED_TRIALS,
+  standard: { settings: "concurrency 100", broker: (address) => `${address}/0` },
+  variants: [],
+  describeServer: describeRedis,
+  fresh: freshRedis,
+};
+
+export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis];
 
 function file(query: string): Variant["broker"] {
   return (path) => `sqlite:${path}?${query}`;

@@ -5,12 +5,12 @@ import type { Handler, Session, Terms } from "./contestant.js";
 export async function openOurs({ place, keepResults }: Terms): Promise<Session> {
   const app = new Taskwright({ broker: place, defaults: { result: { keep: keepResults } } });
   let handler: Handler = () => 0;
-  const add = app.task("add", (a: number, b: number) => handler(a, b));
+  const add = app.task("add", (a: number, b: number, _payload?: string) => handler(a, b));
   await app.connect();
   return {
-    enqueue: (a, b) => add.enqueue(a, b),
-    enqueueMany: (pairs) => add.enqueueMany(pairs),
-    call: (a, b) => add.enqueue(a, b).result(),
+    enqueue: (...job) => add.enqueue(...job),
+    enqueueMany: (jobs) => add.enqueueMany(jobs),
+    call: (...job) => add.enqueue(...job).result(),
     startWorker: (given) => {
       handler = given;
       return app.worker().start();

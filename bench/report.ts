@@ -17,6 +17,7 @@ export function report({ driver, peers, jobs }: Command, entries: readonly Entry
     figures(entries),
     "",
     ...settings.map(([name, text]) => `${name}: ${text}`),
+    ...(driver.describeServer === undefined ? [] : [driver.describeServer()]),
     `${jobs} jobs a measure (200 for pickup and result), median of 3 rounds; ratio: how many times better ours is`,
     machine(),
     `taskwright ${manifest.version}, Node ${process.version}${versions(peers.flatMap(({ packages }) => packages))}`,

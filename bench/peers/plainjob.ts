@@ -47,8 +47,8 @@ export const plainjob: Peer = {
     let working: Promise<void> | undefined;
     let worker: Worker | undefined;
     return {
-      enqueue: (a, b) => queue.add("add", [a, b]),
-      enqueueMany: (pairs) => queue.addMany("add", [...pairs]),
+      enqueue: (...job) => queue.add("add", job),
+      enqueueMany: (jobs) => queue.addMany("add", [...jobs]),
       startWorker: (handler) => {
         const run = ({ data }: { readonly data: string }): void => {
           const [a, b] = JSON.parse(data) as [number, number];
