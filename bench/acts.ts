@@ -15,6 +15,13 @@ export interface Paced {
   readonly results: readonly number[];
 }
 
+/** A worker's part in work that several share: its time by the monotonic clock, in ms, and how often it ran a handler. */
+interface Share {
+  readonly since: number;
+  readonly until: number;
+  readonly ran: number;
+}
+
 /** What the processes do when they are told to, each in its own process. Times are of the monotonic clock they share. */
 export class Acts {
   readonly #session: Session;
@@ -26,14 +33,14 @@ export class Acts {
   }
 
   /** Enqueues `jobs` jobs by single calls. Answers the seconds it took. */
-  async enqueueSingly(jobs: number): Promise<number> {
-    let next = 0;
-    const caller = async (): Promise<void> => {
-      while (next < jobs) await this.#session.enqueue(next++, 1);
-    };
-    const since = now();
-    await Promise.all(Array.from({ length: CALLERS }, caller));
-    return (now() - since) / 1000;
+  enqueueSingly(jobs: number): Promise<number> {
+    return this.#callForEach(jobs, (job) => this.#session.enqueue(job, 1));
+  }
+
+  /** The same, each with a text of `bytes`. */
+  enqueueTexts(jobs: number, bytes: number): Promise<number> {
+    const text = "x".repeat(bytes);
+    return this.#callForEach(jobs, (job) => this.#session.enqueue(job, 1, text));
   }
 
   /** Enqueues `jobs` jobs by calls for many. Answers the seconds it took, `undefined` where there is no such call. */
@@ -57,6 +64,30 @@ export class Acts {
     await ran;
     await this.#empty();
     return (now() - since) / 1000;
+  }
+
+  /** Answers the seconds in which the first `jobs` jobs ran. More may be waiting. */
+  async runFirst(jobs: number): Promise<number> {
+    const since = now();
+    const { ran } = await this.#startCounting(jobs);
+    await ran;
+    return (now() - since) / 1000;
+  }
+
+  /** Works off the queue together with other processes, so that how many jobs are its own shows at the end only. */
+  async settleShare(): Promise<Share> {
+    const since = now();
+    let ran = 0;
+    await this.#session.startWorker((a, b) => {
+      ran++;
+      return a + b;
+    });
+    // Asks only when it has run nothing for a millisecond or more, so as to disturb little.
+    for (let before = -1; before !== ran || (await this.#session.remaining()) > 0; ) {
+      before = ran;
+      await pause(1);
+    }
+    return { since, until: now(), ran };
   }
 
   /** Enqueues by single calls, runs and settles, all at once in this process. Answers the seconds until all is settled. */
@@ -141,6 +172,17 @@ export class Acts {
   /** The most memory that this process has had, in bytes. */
   async peakRss(): Promise<number> {
     return process.resourceUsage().maxRSS * 1024;
+  }
+
+  /** From `CALLERS` callers. Answers the seconds it took. */
+  async #callForEach(jobs: number, enqueue: (job: number) => unknown): Promise<number> {
+    let next = 0;
+    const caller = async (): Promise<void> => {
+      while (next < jobs) await enqueue(next++);
+    };
+    const since = now();
+    await Promise.all(Array.from({ length: CALLERS }, caller));
+    return (now() - since) / 1000;
   }
 
   async #wholeWay(jobs: number, enqueue: () => Promise<unknown>): Promise<number> {

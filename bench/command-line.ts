@@ -1,25 +1,31 @@
 import { suggestion, unknownKey } from "../src/config/nearest.js";
 import type { Peer } from "./contestant.js";
 import { BENCHED_DRIVERS, type BenchedDriver } from "./drivers.js";
+import type { Trial } from "./measures/measure.js";
 import { PEERS } from "./peers/index.js";
 
 export const USAGE = `Measures a driver, and beside it a peer, on this machine.
 
-  npm run bench -- <driver> [--peer NAME] [--jobs N] [--json]
+  npm run bench -- <driver> [--peer NAME] [--measure NAMES] [--jobs N] [--json]
 
   driver        ${BENCHED_DRIVERS.map(({ name }) => name).join(", ")}
   --peer NAME   only beside this peer; default: beside all of the driver (${PEERS.map(({ name }) => name).join(", ")})
+  --measure NAMES
+                only these, with commas between them; default: all of the driver but those that take long:
+${BENCHED_DRIVERS.map(measuresOf).join("\n")}
   --jobs N      jobs a measure; default: ${BENCHED_DRIVERS.map(({ name, jobs }) => `${name} ${jobs}`).join(", ")}
   --json        one line of JSON an entry
   --help        this text
 
   npm run bench -- memory
-  npm run bench -- sqlite --peer plainjob --json`;
+  npm run bench -- sqlite --peer plainjob --json
+  npm run bench -- redis --measure process,process-2-workers,process-4-workers`;
 
 /** What was asked for. */
 export interface Command {
   readonly driver: BenchedDriver;
   readonly peers: readonly Peer[];
+  readonly trials: readonly Trial[];
   readonly jobs: number;
   readonly json: boolean;
 }
@@ -27,7 +33,8 @@ export interface Command {
 /** A mistake on the command line, told in one line. */
 export class UsageError extends Error {}
 
-const FLAGS = ["--peer", "--jobs", "--json", "--help"];
+const FLAGS = ["--peer", "--measure", "--jobs", "--json", "--help"];
+const WITH_VALUE = ["--peer", "--measure", "--jobs"];
 
 /**
  * @returns `"help"` where that is asked for.
@@ -44,6 +51,7 @@ export function parseCommandLine(argv: readonly string[]): Command | "help" {
   return {
     driver,
     peers: peersOf(driver, flags.get("--peer")),
+    trials: trialsOf(driver, flags.get("--measure")),
     jobs: count(flags.get("--jobs"), driver),
     json: flags.has("--json"),
   };
@@ -61,7 +69,7 @@ function split(argv: readonly string[]): { readonly words: string[]; readonly fl
     }
     const [flag = "", inline] = word.split(/=(.*)/s);
     if (!FLAGS.includes(flag)) throw new UsageError(unknownKey("flag", flag, FLAGS));
-    const takesValue = flag === "--peer" || flag === "--jobs";
+    const takesValue = WITH_VALUE.includes(flag);
     if (!takesValue && inline !== undefined) throw new UsageError(`${flag} takes no value`);
     const value = takesValue ? (inline ?? given.shift()) : "";
     if (value === undefined) throw new UsageError(`${flag} needs a value`);
@@ -79,6 +87,16 @@ function peersOf(driver: BenchedDriver, wanted: string | undefined): readonly Pe
   throw new UsageError(`${driver.name} has no peer "${wanted}"${suggestion(wanted, names(peers))}`);
 }
 
+function trialsOf({ trials, onRequest }: BenchedDriver, wanted: string | undefined): readonly Trial[] {
+  if (wanted === undefined) return trials;
+  const all = [...trials, ...onRequest];
+  return wanted.split(",").map((name) => {
+    const trial = all.find((one) => one.name === name);
+    if (trial === undefined) throw new UsageError(unknownKey("measure", name, names(all)));
+    return trial;
+  });
+}
+
 function count(text: string | undefined, driver: BenchedDriver): number {
   if (text === undefined) return driver.jobs;
   const jobs = Number(text);
@@ -90,6 +108,12 @@ function count(text: string | undefined, driver: BenchedDriver): number {
 /** "a, b and c". */
 function list(words: readonly string[]): string {
   return new Intl.ListFormat("en-GB").format(words);
+}
+
+/** A line of the usage text. */
+function measuresOf({ name, trials, onRequest }: BenchedDriver): string {
+  const long = onRequest.length === 0 ? "" : `; take long: ${names(onRequest).join(", ")}`;
+  return `                ${name}: ${names(trials).join(", ")}${long}`;
 }
 
 function names(things: readonly { readonly name: string }[]): string[] {

@@ -2,12 +2,15 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { backlog } from "./measures/backlog.js";
 import { bulk } from "./measures/bulk.js";
 import { enqueue } from "./measures/enqueue.js";
 import { latency } from "./measures/latency.js";
 import type { Trial } from "./measures/measure.js";
+import { payload } from "./measures/payload.js";
 import { settling } from "./measures/settling.js";
 import { wholeWay } from "./measures/whole-way.js";
+import { workers } from "./measures/workers.js";
 import { describeRedis, freshRedis } from "./redis-server.js";
 
 /** A fresh, empty place for jobs. */
@@ -37,6 +40,8 @@ export interface BenchedDriver {
   /** How many jobs, unless `--jobs` says. */
   readonly jobs: number;
   readonly trials: readonly Trial[];
+  /** Others, which take long, and are run where `--measure` names them. */
+  readonly onRequest: readonly Trial[];
   /** How ours is set up beside a peer. */
   readonly standard: Omit<Variant, "name">;
   readonly variants: readonly Variant[];
@@ -58,6 +63,7 @@ const memory: BenchedDriver = {
     wholeWay("bulk", true),
     wholeWay("steady", false),
   ],
+  onRequest: [],
   standard: { settings: "producer and worker in one process", broker: () => "memory:" },
   variants: [],
   fresh: async () => ({ address: "memory:", oneProcess: true, remove: async () => {} }),
@@ -67,6 +73,7 @@ const sqlite: BenchedDriver = {
   name: "sqlite",
   jobs: 20_000,
   trials: SHARED_TRIALS,
+  onRequest: [],
   standard: {
     settings: "better-sqlite3, WAL, synchronous=NORMAL (default FULL), concurrency 100",
     broker: file("client=better-sqlite3&synchronous=NORMAL"),
@@ -91,6 +98,7 @@ const redis: BenchedDriver = {
   name: "redis",
   jobs: 20_000,
   trials: SHARED_TRIALS,
+  onRequest: [workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
   standard: { settings: "concurrency 100", broker: (address) => `${address}/0` },
   variants: [],
   describeServer: describeRedis,

@@ -7,7 +7,7 @@ import { BENCH } from "./paths.js";
 import { versionOf } from "./peers/load.js";
 
 /** What a person reads at the end. */
-export function report({ driver, peers, jobs }: Command, entries: readonly Entry[]): string {
+export function report({ driver, peers, trials, jobs }: Command, entries: readonly Entry[]): string {
   const settings = [
     ["taskwright", driver.standard.settings],
     ...peers.map((peer) => [peer.name, peer.settings] as const),
@@ -21,7 +21,7 @@ export function report({ driver, peers, jobs }: Command, entries: readonly Entry
     `${jobs} jobs a measure (200 for pickup and result), median of 3 rounds; ratio: how many times better ours is`,
     machine(),
     `taskwright ${manifest.version}, Node ${process.version}${versions(peers.flatMap(({ packages }) => packages))}`,
-    `again: ${againCommand({ driver, peers, jobs })}`,
+    `again: ${againCommand({ driver, peers, trials, jobs })}`,
   ].join("\n");
 }
 
@@ -59,8 +59,9 @@ function versions(packages: readonly string[]): string {
   return packages.map((name) => `, ${name} ${versionOf(name, BENCH)}`).join("");
 }
 
-function againCommand({ driver, peers, jobs }: Omit<Command, "json">): string {
+function againCommand({ driver, peers, trials, jobs }: Omit<Command, "json">): string {
   const [peer, ...others] = peers;
   const beside = peer === undefined || others.length > 0 ? "" : ` --peer ${peer.name}`;
-  return `npm run bench -- ${driver.name}${beside}${jobs === driver.jobs ? "" : ` --jobs ${jobs}`}`;
+  const these = trials === driver.trials ? "" : ` --measure ${trials.map(({ name }) => name).join(",")}`;
+  return `npm run bench -- ${driver.name}${beside}${these}${jobs === driver.jobs ? "" : ` --jobs ${jobs}`}`;
 }

@@ -22,10 +22,10 @@ interface Entrant {
  * @param program - The program of the processes.
  */
 export async function measure(command: Command, program: string): Promise<Entry[]> {
-  const { driver, jobs } = command;
+  const { driver, trials, jobs } = command;
   const entrants = line(command);
   const steps = Array.from({ length: ROUNDS }, (_, round) =>
-    driver.trials.flatMap((trial) => {
+    trials.flatMap((trial) => {
       const taking = entrants.all.filter((entrant) => entrant.takesPart(trial));
       return (round % 2 === 0 ? taking : taking.reverse()).map((entrant) => ({ round, trial, entrant }));
     }),

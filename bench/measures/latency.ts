@@ -10,7 +10,7 @@ const WARM_UP = 20;
 
 /** From the call of `enqueue` to the start of the handler, and to the result in the caller, at random moments. */
 export const latency: Trial = {
-  name: "pickup and result",
+  name: "latency",
   keepResults: true,
   aboutResults: false,
   ofVariants: false,

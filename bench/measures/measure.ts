@@ -17,6 +17,15 @@ export const MEASURES = {
   "bytes-per-job": { unit: "bytes", better: "less" },
   rss: { unit: "MB", better: "less" },
   "rss-with-results": { unit: "MB", better: "less" },
+  "process-2-workers": { unit: "jobs/s", better: "more" },
+  "process-4-workers": { unit: "jobs/s", better: "more" },
+  "enqueue-100b": { unit: "jobs/s", better: "more" },
+  "process-100b": { unit: "jobs/s", better: "more" },
+  "enqueue-10kb": { unit: "jobs/s", better: "more" },
+  "process-10kb": { unit: "jobs/s", better: "more" },
+  "enqueue-500kb": { unit: "jobs/s", better: "more" },
+  "process-500kb": { unit: "jobs/s", better: "more" },
+  "process-of-1m": { unit: "jobs/s", better: "more" },
 } as const satisfies Record<string, { readonly unit: string; readonly better: "more" | "less" }>;
 
 export type MeasureName = keyof typeof MEASURES;
@@ -25,7 +34,7 @@ export type Figures = Partial<Record<MeasureName, number>>;
 
 /** One run with one contestant, which gives one or more figures. */
 export interface Trial {
-  /** For the progress line. */
+  /** For `--measure` and the progress line. */
   readonly name: string;
   readonly keepResults: boolean;
   /** It differs from another trial in keeping results only. Contestants that have none to keep sit it out. */

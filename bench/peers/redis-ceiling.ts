@@ -102,9 +102,9 @@ export const redisCeiling: Peer = {
     const publisher = new Publisher(await script(commands, PUBLISH));
     const waiting = new Map<string, (result: number) => void>();
     let subscribed: Promise<unknown> | undefined;
-    let wake = (): void => {};
+    let worker: Worker | undefined;
     messages.on("message", (channel, message) => {
-      if (channel === "wake") return wake();
+      if (channel === "wake") return worker?.wake();
       const [id = "", result] = message.split(" ");
       waiting.get(id)?.(Number(result));
       waiting.delete(id);
@@ -123,16 +123,16 @@ export const redisCeiling: Peer = {
       startWorker: async (handler) => {
         const claim = await script(commands, CLAIM);
         const settle = await script(commands, keepResults ? SETTLE_WITH_RESULTS : SETTLE);
-        const worker = new Worker({ claim, settle, handler, keepResults });
-        wake = () => worker.wake();
+        worker = new Worker({ claim, settle, handler, keepResults });
         await messages.subscribe("wake");
-        void worker.run();
+        worker.start();
       },
       remaining: async () => {
         const [ready, leased] = await Promise.all([commands.llen("ready"), commands.zcard("leases")]);
         return ready + leased;
       },
-      close: () => {
+      close: async () => {
+        await worker?.stop();
         commands.disconnect();
         messages.disconnect();
       },
@@ -184,6 +184,8 @@ interface Work {
 class Worker {
   readonly #work: Work;
   readonly #token = randomBytes(12).toString("base64url");
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
   #awake = false;
   #onWake: () => void = () => {};
 
@@ -196,10 +198,21 @@ class Worker {
     this.#onWake();
   }
 
-  async run(): Promise<void> {
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** The jobs that are claimed meanwhile stay so. */
+  stop(): Promise<void> {
+    this.#stopped = true;
+    this.wake();
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
     let claiming = this.#claim();
     let settling: Promise<unknown> = Promise.resolve();
-    for (;;) {
+    while (!this.#stopped) {
       const [ids, bodies] = await claiming;
       if (ids === undefined || bodies === undefined) {
         await this.#woken();
@@ -214,6 +227,7 @@ class Worker {
       await settling;
       settling = this.#settle(ids, results);
     }
+    await Promise.all([claiming, settling]);
   }
 
   async #claim(): Promise<[ids?: string[], bodies?: string[]]> {

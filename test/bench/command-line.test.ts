@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { parseCommandLine } from "../../bench/command-line.js";
 
+function trials(argv: string[]): string[] {
+  const command = parseCommandLine(argv);
+  return command === "help" ? [] : command.trials.map(({ name }) => name);
+}
+
 describe("the command line of the benchmark", () => {
   it("measures a driver beside all of its peers unless one is named", () => {
     expect(parseCommandLine(["sqlite"])).toMatchObject({ driver: { name: "sqlite" }, peers: [{ name: "plainjob" }] });
@@ -12,6 +17,16 @@ describe("the command line of the benchmark", () => {
     expect(parseCommandLine(["--json", "--peer=plainjob", "sqlite", "--jobs", "500"])).toMatchObject(expected);
   });
 
+  it("measures all that does not take long unless some are named", () => {
+    const usual = ["enqueue", "enqueue-bulk", "process", "process-with-results", "latency"];
+    expect(trials(["redis"])).toEqual(usual);
+    expect(trials(["redis", "--measure", "process,process-4-workers,backlog"])).toEqual([
+      "process",
+      "process-4-workers",
+      "backlog",
+    ]);
+  });
+
   it.each([
     [["sqlit"], 'unknown driver "sqlit": did you mean "sqlite"?'],
     [[], "which driver? There are memory, sqlite and redis"],
@@ -20,6 +35,10 @@ describe("the command line of the benchmark", () => {
     [["sqlite", "--peer", "bullmq"], 'sqlite has no peer "bullmq"; there is only plainjob'],
     [["memory", "--peer", "plainjob"], "memory has no peer: leave --peer away"],
     [["sqlite", "--per", "plainjob"], 'unknown flag "--per": did you mean "--peer"?'],
+    [["redis", "--measure"], "--measure needs a value"],
+    [["redis", "--measure", "proces"], 'unknown measure "proces": did you mean "process"?'],
+    [["redis", "--measure", "process,"], 'unknown measure ""'],
+    [["sqlite", "--measure", "backlog"], 'unknown measure "backlog"'],
     [["sqlite", "--jobs"], "--jobs needs a value"],
     [["sqlite", "--jobs", "many"], '--jobs is a whole number of at least 1, not "many"'],
     [["sqlite", "--json=yes"], "--json takes no value"],
