@@ -9,7 +9,20 @@ type FromUrl = (url: string) => Driver;
 const SCHEMES: Readonly<Record<string, () => Promise<FromUrl>>> = {
   memory: async () => (await import("./memory/index.js")).fromUrl,
   sqlite: async () => (await import("./sqlite/index.js")).fromUrl,
+  redis: loadRedis,
+  rediss: loadRedis,
+  valkey: loadRedis,
+  valkeys: loadRedis,
+  "redis+unix": loadRedis,
+  "redis+sentinel": loadRedis,
+  "rediss+sentinel": loadRedis,
+  "redis+cluster": loadRedis,
+  "rediss+cluster": loadRedis,
 };
+
+async function loadRedis(): Promise<FromUrl> {
+  return (await import("./redis/index.js")).fromUrl;
+}
 
 /** The URL schemes that this version understands. */
 export const DRIVER_SCHEMES: readonly string[] = Object.keys(SCHEMES);

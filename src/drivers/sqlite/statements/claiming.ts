@@ -1,7 +1,7 @@
 import type { ClaimedJob } from "../../../contracts/broker.js";
+import { decodeHeaders } from "../../../job/headers.js";
 import { bytes, id, integer, optionalBytes, optionalInteger } from "../cells.js";
 import type { Client, Row } from "../clients/client.js";
-import { decodeHeaders } from "../headers.js";
 import { fromToken, LAST_CLAIM, toToken } from "../lease-token.js";
 
 /** What a queue has for a claim. */

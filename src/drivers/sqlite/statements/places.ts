@@ -1,8 +1,8 @@
 import type { DeadReason } from "../../../contracts/broker.js";
 import type { JobRecord, QueuedState } from "../../../contracts/inspector.js";
+import { decodeHeaders } from "../../../job/headers.js";
 import { bytes, encodeId, id, integer, optionalBytes, text } from "../cells.js";
 import type { Client, Parameter, Row, Statement } from "../clients/client.js";
-import { decodeHeaders } from "../headers.js";
 
 /** A job where it stands. */
 export interface Placed {

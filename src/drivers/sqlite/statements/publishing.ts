@@ -1,7 +1,7 @@
 import type { OutgoingJob } from "../../../contracts/broker.js";
+import { encodeHeaders } from "../../../job/headers.js";
 import { encodeId, integer } from "../cells.js";
 import type { Client, Parameter } from "../clients/client.js";
-import { encodeHeaders } from "../headers.js";
 
 /** A job with its place decided. */
 export interface NewJob {
@@ -82,7 +82,7 @@ function parameters(jobs: readonly NewJob[], from: number, count: number, firstS
   for (let at = from; at < from + count; at++) {
     const { job, queue, due, expires } = jobs[at] as NewJob;
     const { id, priority, headers, body } = job;
-    values.push(firstSeq + at, encodeId(id), queue, priority, due, expires, encodeHeaders(headers), body);
+    values.push(firstSeq + at, encodeId(id), queue, priority, due, expires, encodeHeaders(headers) ?? null, body);
   }
   return values;
 }

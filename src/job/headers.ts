@@ -1,11 +1,11 @@
 import { Packr } from "msgpackr";
-import type { Envelope } from "../../contracts/broker.js";
+import type { Envelope } from "../contracts/broker.js";
 
 /** Headers of foreign protocols may hold bytes and dates, which JSON has not. Native jobs have none. */
 const packr = new Packr({ useRecords: false });
 
-export function encodeHeaders(headers: Envelope["headers"]): Uint8Array | null {
-  return headers === undefined ? null : packr.pack(headers);
+export function encodeHeaders(headers: Envelope["headers"]): Uint8Array | undefined {
+  return headers === undefined ? undefined : packr.pack(headers);
 }
 
 /** An envelope's `headers`, to spread into it: nothing where there are none. */
