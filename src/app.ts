@@ -9,12 +9,13 @@ import { Enqueuer } from "./enqueue/enqueuer.js";
 import type { PendingJob } from "./enqueue/pending.js";
 import { type EventListener, type EventName, Events } from "./events.js";
 import { Inspect } from "./inspect/inspect.js";
+import { callOptions } from "./job/call-options.js";
 import { type Codec, createCodec, detectCodec, ErrorRegistry, TypeRegistry } from "./job/codec/index.js";
 import { runAs } from "./job/current.js";
 import { ConfigError } from "./job/errors.js";
 import { Job } from "./job/handle.js";
 import { generateId } from "./job/id.js";
-import { type JobOptions, resolveOptions } from "./job/options.js";
+import type { JobOptions } from "./job/options.js";
 import { defaultLogger, delegate } from "./logger.js";
 import type { Middleware } from "./middleware/middleware.js";
 import { MiddlewareStack } from "./middleware/stack.js";
@@ -137,7 +138,10 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     const copier = createCodec("msgpack", this.types, this.errors);
     const enqueuer = new Enqueuer(
       () => this.#runtime ?? this.#connect(),
-      () => this.drain(),
+      {
+        drain: () => this.drain(),
+        hear: (queues, send) => this.worker({ queues: [...queues], prefetch: 0 }).drain(send),
+      },
       (value, name) => (copier.decode(copier.encode([value], [name])) as [typeof value])[0],
     );
     this.#sender = {
@@ -201,7 +205,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
    */
   remoteTask<Args extends unknown[], R>(name: string, options: JobOptions = {}): RemoteTask<Args, R> {
     const definition = stub(name);
-    const bound = resolveOptions(options, `task "${name}"`);
+    const bound = callOptions(definition, options);
     return bindTask(definition, bound, () => this.#sender) as unknown as RemoteTask<Args, R>;
   }
 
@@ -215,7 +219,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   send(name: string, options: SendOptions = {}): PendingJob<unknown> {
     const { args = [], ...rest } = options;
     const definition = this.#tasks.get(name)?.[DEFINITION] ?? stub(name);
-    return this.#sender.enqueue(definition, args, resolveOptions(rest, `task "${name}"`));
+    return this.#sender.enqueue(definition, args, callOptions(definition, rest));
   }
 
   /** Adds middleware, the first one outermost. Throws ConfigError for a hook that does not exist. */

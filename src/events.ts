@@ -46,6 +46,8 @@ export interface EventMap {
   "job:released": [event: EndEvent & { readonly delay: number }];
   /** The lease had passed to somebody else: what this attempt did was dropped. */
   "job:lost": [event: EndEvent];
+  /** A broadcast failed on this worker, or could not run there; the others are not concerned, and nobody tries it again. */
+  "broadcast:failed": [event: FailureEvent];
   /** The worker claims. */
   "worker:started": [event: { readonly worker: string; readonly queues: readonly string[] }];
   /** The worker claims no more; `active` handlers still run. */

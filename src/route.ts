@@ -1,6 +1,7 @@
 import { Batcher } from "./batch.js";
 import type { OpenDriver } from "./connections.js";
 import type {
+  Broadcaster,
   Broker,
   Clock,
   Coordinator,
@@ -21,8 +22,17 @@ const PUBLISH_BATCH = 1000;
 /** A job on its way, and who wants to know. */
 export interface Publishing {
   readonly job: OutgoingJob;
+  readonly broadcast: boolean;
   published(status: PublishStatus | undefined): void;
   failed(error: unknown): void;
+}
+
+/** How jobs are sent that wait for no others. */
+export interface SendingOptions {
+  /** To every worker that lives, rather than to a queue. */
+  readonly broadcast: boolean;
+  /** The user's own, in which nothing is awaited before the jobs are written. */
+  readonly transaction?: object | undefined;
 }
 
 /** Where a job goes, and where its outcome is looked for. */
@@ -37,6 +47,7 @@ export class Route {
   #access: OpenAccess | undefined;
   #closed = false;
   readonly #publishing: Batcher<Publishing>;
+  readonly #broadcasting: Batcher<Publishing>;
 
   /** @throws UnsupportedError when `at` has no broker. */
   constructor(at: OpenDriver, backendAt: OpenDriver | undefined, clock: Clock) {
@@ -48,23 +59,24 @@ export class Route {
     this.atomicOutcomes = backendAt === at && at.driver.capabilities.atomicOutcomes;
     const backend = backendAt?.connection.backend;
     this.#watch = backend && new OutcomeWatch(backend, backendAt?.connection.notifier, clock);
-    this.#publishing = new Batcher((items) => this.#publish(items), PUBLISH_BATCH);
+    this.#publishing = new Batcher((items) => this.#flush(items, false), PUBLISH_BATCH);
+    this.#broadcasting = new Batcher((items) => this.#flush(items, true), PUBLISH_BATCH);
   }
 
   /** Publishes with whatever else is published in this turn of the event loop. */
   publish(item: Publishing): void {
-    this.#publishing.add(item);
+    (item.broadcast ? this.#broadcasting : this.#publishing).add(item);
   }
 
-  /** Publishes at once: in batches, or as one in the user's transaction, where nothing is awaited before it is written. */
-  async publishAll(jobs: readonly OutgoingJob[], transaction?: object): Promise<PublishStatus[]> {
+  /** Publishes at once: in batches, or as one in the user's transaction. */
+  async publishAll(jobs: readonly OutgoingJob[], { broadcast, transaction }: SendingOptions): Promise<PublishStatus[]> {
     if (transaction !== undefined) {
       this.#requireTransactions();
       return this.broker.publish(jobs, transaction);
     }
     const statuses: PublishStatus[] = [];
     for (let from = 0; from < jobs.length; from += PUBLISH_BATCH) {
-      const answers = await this.broker.publish(jobs.slice(from, from + PUBLISH_BATCH));
+      const answers = await this.#send(jobs.slice(from, from + PUBLISH_BATCH), broadcast);
       for (const status of answers) statuses.push(status);
       // Drivers in this process answer without a turn of the event loop; a worker beside this producer would get none.
       await new Promise((resolve) => setImmediate(resolve));
@@ -137,9 +149,28 @@ export class Route {
     throw new UnsupportedError(`${this.at.driver.name} cannot enqueue inside a transaction`);
   }
 
-  async #publish(items: Publishing[]): Promise<void> {
+  /** No promise of its own: by the time it settled, a worker beside this producer could tell of a job before its enqueue. */
+  #send(jobs: readonly OutgoingJob[], broadcast: boolean): Promise<PublishStatus[]> {
+    return broadcast ? this.#broadcast(jobs) : this.broker.publish(jobs);
+  }
+
+  async #broadcast(jobs: readonly OutgoingJob[]): Promise<PublishStatus[]> {
+    await this.#requireBroadcaster().publish(jobs);
+    return jobs.map(() => "created");
+  }
+
+  #requireBroadcaster(): Broadcaster {
+    const { broadcaster } = this.at.connection;
+    if (broadcaster !== undefined) return broadcaster;
+    throw new UnsupportedError(
+      `${this.at.driver.name} cannot broadcast: use a broker that can, such as redis or memory (see the driver matrix)`,
+    );
+  }
+
+  async #flush(items: Publishing[], broadcast: boolean): Promise<void> {
     try {
-      const statuses = await this.broker.publish(items.map((item) => item.job));
+      const jobs = items.map((item) => item.job);
+      const statuses = await this.#send(jobs, broadcast);
       for (const [index, item] of items.entries()) item.published(statuses[index]);
     } catch (error) {
       for (const item of items) item.failed(error);

@@ -1,5 +1,6 @@
 import type { PendingJob } from "./enqueue/pending.js";
-import { type JobOptions, type ResolvedOptions, resolveOptions } from "./job/options.js";
+import { callOptions } from "./job/call-options.js";
+import type { JobOptions, ResolvedOptions } from "./job/options.js";
 import type { Sender, TaskDefinition } from "./task.js";
 
 /** A signature as plain data, which another process or another dialect can turn back into a call. */
@@ -43,7 +44,7 @@ export class Signature<Missing extends unknown[], R> {
 
   /** The same with more options; later ones win, labels merge. */
   with(options: JobOptions): Signature<Missing, R> {
-    const merged = resolveOptions(options, `task "${this.task}"`, this.#options);
+    const merged = callOptions(this.#definition, options, this.#options);
     return new Signature(this.#definition, this.#args, merged, this.#sender);
   }
 

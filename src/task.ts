@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { PendingJob } from "./enqueue/pending.js";
+import { callOptions, refuseContradictions } from "./job/call-options.js";
 import { ConfigError } from "./job/errors.js";
 import type { Job } from "./job/handle.js";
 import { type ExecutionOptions, type JobOptions, type ResolvedOptions, resolveOptions } from "./job/options.js";
@@ -219,9 +220,12 @@ export function defineTask(name: string, rest: readonly unknown[]): TaskDefiniti
     throw new ConfigError(`the options of task "${name}" must be an object`);
   const { retryOn, input, args, output, ...execution } = options as Omit<TaskOptions, "output"> & TaskSchemas;
   refuseJobOptions(name, execution);
+  const where = `task "${name}"`;
+  const resolved = resolveOptions(execution, where);
+  refuseContradictions({ ...resolved, retryOn }, where);
   return {
     name,
-    options: resolveOptions(execution, `task "${name}"`),
+    options: resolved,
     schemas: schemas({ input, args, output }),
     retryOn,
     handler: handler as TaskDefinition["handler"],
@@ -285,7 +289,7 @@ function bindable(
   return {
     enqueue: (...args) => sender().enqueue(definition, args, options),
     enqueueMany: (argsList) => sender().enqueueMany(definition, argsList, options),
-    with: (more) => bindTask(definition, resolveOptions(more, `task "${definition.name}"`, options), sender),
+    with: (more) => bindTask(definition, callOptions(definition, more, options), sender),
     s: (...args) => new Signature<never, unknown>(definition, args, options, sender) as Signature<unknown[], unknown>,
   };
 }

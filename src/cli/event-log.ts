@@ -18,6 +18,8 @@ const LINES: { readonly [Name in EventName]: readonly [level: Level, message: st
   "job:cancelled": ["info", "job cancelled"],
   "job:released": ["info", "job given back"],
   "job:lost": ["warn", "job lost to another worker"],
+  // The worker's own log has it already.
+  "broadcast:failed": ["debug", "broadcast failed"],
   "worker:started": ["info", "worker started"],
   "worker:stopping": ["debug", "worker stopping"],
   "worker:stopped": ["info", "worker stopped"],

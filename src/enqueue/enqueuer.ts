@@ -1,11 +1,13 @@
 import type { OutgoingJob, PublishStatus } from "../contracts/index.js";
 import { validateArgs } from "../job/arguments.js";
+import { refuseContradictions } from "../job/call-options.js";
 import { runningJob } from "../job/current.js";
 import { ConfigError } from "../job/errors.js";
 import { Job, type JobAccess } from "../job/handle.js";
 import { encodeMessage, type OutgoingMessage } from "../job/message.js";
 import type { ResolvedOptions } from "../job/options.js";
-import type { Publishing, Route } from "../route.js";
+import { fits, tooLong } from "../job/size.js";
+import type { Publishing, Route, SendingOptions } from "../route.js";
 import { type Runtime, routeFor } from "../runtime.js";
 import { after, isPromise, type MaybePromise } from "../settled.js";
 import type { TaskDefinition } from "../task.js";
@@ -21,8 +23,17 @@ interface Call {
 
 interface Prepared {
   readonly definition: TaskDefinition;
+  readonly broadcast: boolean;
   readonly message: OutgoingMessage;
   readonly job: OutgoingJob;
+}
+
+/** Runs jobs here, for drivers that say that jobs run at enqueue. */
+export interface InlineRunner {
+  /** Runs what is due. */
+  drain(): Promise<unknown>;
+  /** Runs what is broadcast to these queues while `send` sends. */
+  hear<T>(queues: readonly string[], send: () => Promise<T>): Promise<T>;
 }
 
 /** Copies what can be sent. What cannot is named by `name` in the error. */
@@ -31,13 +42,12 @@ type Copy = <T>(value: T, name: string) => T;
 /** Makes jobs of calls: composes the message, lets middleware and schemas see it, encodes it and publishes it. */
 export class Enqueuer {
   readonly #connected: () => MaybePromise<Runtime>;
-  /** Runs what was enqueued, where the driver says that jobs run at enqueue. */
-  readonly #drain: () => Promise<unknown>;
+  readonly #inline: InlineRunner;
   readonly #copy: Copy;
 
-  constructor(connected: () => MaybePromise<Runtime>, drain: () => Promise<unknown>, copy: Copy) {
+  constructor(connected: () => MaybePromise<Runtime>, inline: InlineRunner, copy: Copy) {
     this.#connected = connected;
-    this.#drain = drain;
+    this.#inline = inline;
     this.#copy = copy;
   }
 
@@ -57,7 +67,7 @@ export class Enqueuer {
   ): Promise<Job<R>[]> {
     return this.#routed(argsList, options, (at, list, given) => {
       const calls = list.map((args) => ({ definition, args, options: given }));
-      return after(prepareAll(at.runtime, calls), (prepared) => this.#sendAll<R>(at, prepared, given));
+      return after(prepareAll(at, calls), (prepared) => this.#sendAll<R>(at, prepared, given.tx));
     });
   }
 
@@ -91,39 +101,44 @@ export class Enqueuer {
   #send<R>(at: JobAccess, call: Call, resolve: Resolve<R>, reject: Reject): MaybePromise<void> {
     const { options } = call;
     const { runtime, route } = at;
-    return after(prepare(runtime, call), (prepared) => {
+    return after(prepare(at, call), (prepared) => {
       const sending = new Sending<R>(runtime, route, prepared, resolve, reject);
       // In a transaction of the user's nothing may be awaited before the write, so those calls join no batch.
-      if (options.tx !== undefined) return this.#sendAlone(at, sending, options.tx);
-      if (route.at.driver.inline) return this.#sendAlone(at, sending);
+      if (options.tx !== undefined || route.at.driver.inline) return this.#sendAlone(at, sending, options.tx);
       return route.publish(sending);
     });
   }
 
-  async #sendAll<R>(at: JobAccess, all: readonly Prepared[], options: ResolvedOptions): Promise<Job<R>[]> {
+  async #sendAll<R>(at: JobAccess, all: readonly Prepared[], transaction?: object): Promise<Job<R>[]> {
     const { runtime, route } = at;
     const sendings = all.map((prepared) => new Sending<R>(runtime, route, prepared));
-    const statuses = await route.publishAll(
-      sendings.map(({ job }) => job),
-      options.tx,
-    );
-    const created = sendings.filter((_, index) => statuses[index] === "created");
-    await this.#runInline(at, created);
+    const broadcast = all[0]?.broadcast ?? false;
+    const jobs = sendings.map(({ job }) => job);
+    const statuses = await this.#sendAndRun(at, jobs, { broadcast, transaction });
     const handles = sendings.map((sending, index) => sending.sent(statuses[index]));
     return handles.some(isPromise) ? Promise.all(handles) : (handles as Job<R>[]);
   }
 
   async #sendAlone<R>(at: JobAccess, sending: Sending<R>, transaction?: object): Promise<void> {
-    const [status] = await sending.route.publishAll([sending.job], transaction);
-    await this.#runInline(at, status === "created" ? [sending] : []);
+    const { job, broadcast } = sending;
+    const [status] = await this.#sendAndRun(at, [job], { broadcast, transaction });
     sending.published(status);
   }
 
-  /** A duplicate is not waited for: it may be the very job whose handler makes this call. */
-  async #runInline<R>(at: JobAccess, created: readonly Sending<R>[]): Promise<void> {
-    if (!at.route.at.driver.inline || created.length === 0) return;
-    const ids = created.map(({ job }) => job.id);
-    await runInline(at, ids, this.#drain);
+  /** Sends; where the driver says that jobs run at enqueue, they have ended when this resolves. */
+  async #sendAndRun(
+    at: JobAccess,
+    jobs: readonly OutgoingJob[],
+    options: SendingOptions,
+  ): Promise<readonly PublishStatus[]> {
+    const send = (): Promise<PublishStatus[]> => at.route.publishAll(jobs, options);
+    if (!at.route.at.driver.inline) return send();
+    if (options.broadcast) return this.#inline.hear([...new Set(jobs.map(({ queue }) => queue))], send);
+    const statuses = await send();
+    // A duplicate is not waited for: it may be the very job whose handler makes this call.
+    const created = jobs.filter((_, index) => statuses[index] === "created").map(({ id }) => id);
+    if (created.length > 0) await runInline(at, created, this.#inline.drain);
+    return statuses;
   }
 }
 
@@ -133,6 +148,7 @@ type Reject = (error: unknown) => void;
 /** One job on its way to its broker, and who waits for the answer. */
 class Sending<R> implements Publishing {
   readonly job: OutgoingJob;
+  readonly broadcast: boolean;
   readonly route: Route;
   readonly #runtime: Runtime;
   readonly #message: OutgoingMessage;
@@ -143,11 +159,12 @@ class Sending<R> implements Publishing {
   constructor(
     runtime: Runtime,
     route: Route,
-    { definition, job, message }: Prepared,
+    { definition, broadcast, job, message }: Prepared,
     resolve?: Resolve<R>,
     reject?: Reject,
   ) {
     this.job = job;
+    this.broadcast = broadcast;
     this.route = route;
     this.#runtime = runtime;
     this.#message = message;
@@ -171,42 +188,63 @@ class Sending<R> implements Publishing {
     const duplicate = status === "duplicate";
     if (events.wanted("job:enqueued")) events.emit("job:enqueued", { id, task, queue, duplicate });
     const keepsResult = result?.keep ?? this.#definition.options.result?.keep ?? settings.defaults.result.keep;
-    const job = new Job<R>(id, this.route.access(this.#runtime), duplicate, keepsResult);
+    const awaitable = this.broadcast ? "nothing" : keepsResult ? "result" : "failure";
+    const job = new Job<R>(id, this.route.access(this.#runtime), duplicate, awaitable);
     const told = middleware.postSend(this.#message);
     return isPromise(told) ? told.then(() => job) : job;
   }
 }
 
-function prepareAll(runtime: Runtime, calls: readonly Call[]): MaybePromise<Prepared[]> {
-  const prepared = calls.map((call) => prepare(runtime, call));
+function prepareAll(at: JobAccess, calls: readonly Call[]): MaybePromise<Prepared[]> {
+  const prepared = calls.map((call) => prepare(at, call));
   return prepared.some(isPromise) ? Promise.all(prepared) : (prepared as Prepared[]);
 }
 
-function prepare(runtime: Runtime, call: Call): MaybePromise<Prepared> {
-  const message = runtime.middleware.preSend(compose(runtime, call));
-  if (isPromise(message)) return message.then((changed) => checkAndEncode(runtime, call, changed));
-  return checkAndEncode(runtime, call, message);
+function prepare(at: JobAccess, call: Call): MaybePromise<Prepared> {
+  const message = at.runtime.middleware.preSend(compose(at.runtime, call));
+  if (isPromise(message)) return message.then((changed) => checkAndEncode(at, call, changed));
+  return checkAndEncode(at, call, message);
 }
 
-function checkAndEncode(runtime: Runtime, { definition }: Call, message: OutgoingMessage): MaybePromise<Prepared> {
+function checkAndEncode(at: JobAccess, call: Call, message: OutgoingMessage): MaybePromise<Prepared> {
   const { args, kwargs } = message;
-  const checked = validateArgs(definition, kwargs === undefined ? args : [...args, kwargs]);
-  if (isPromise(checked)) return checked.then(() => encode(runtime, definition, message));
-  return encode(runtime, definition, message);
+  const checked = validateArgs(call.definition, kwargs === undefined ? args : [...args, kwargs]);
+  if (isPromise(checked)) return checked.then(() => encode(at, call, message));
+  return encode(at, call, message);
 }
 
-function encode({ codec }: Runtime, definition: TaskDefinition, message: OutgoingMessage): Prepared {
-  return { definition, message, job: encodeMessage(message, codec) };
+function encode({ runtime, route }: JobAccess, call: Call, message: OutgoingMessage): Prepared {
+  const { definition } = call;
+  const broadcast = isBroadcast(call);
+  if (broadcast) refuseChanges(message);
+  const job = encodeMessage(message, runtime.codec);
+  const { driver } = route.at;
+  if (!fits(job.body.length, driver)) throw tooLong(`a job of task "${message.task}"`, job.body.length, driver);
+  return { definition, broadcast, message, job };
+}
+
+function isBroadcast({ definition, options }: Call): boolean {
+  return options.broadcast ?? definition.options.broadcast ?? false;
+}
+
+/** Middleware may not make of a broadcast what it cannot be. */
+function refuseChanges({ id: _, ...message }: OutgoingMessage): void {
+  refuseContradictions({ ...message, broadcast: true }, `task "${message.task}"`);
 }
 
 /** Lays the call's options over the task's, and those over the app's defaults. */
-function compose(runtime: Runtime, { definition, args, options }: Call): OutgoingMessage {
-  const { defaults } = runtime.settings;
+function compose(runtime: Runtime, call: Call): OutgoingMessage {
+  const { definition, args, options } = call;
+  const broadcast = isBroadcast(call);
   const base = definition.options;
+  const { defaults: usual } = runtime.settings;
+  // The app's defaults are about jobs that wait.
+  const defaults = broadcast ? { queue: usual.queue, priority: 0, expires: undefined } : usual;
   const enqueuedAt = runtime.clock.now();
   const message: OutgoingMessage = {
     id: options.id ?? runtime.generateId(enqueuedAt),
     unique: options.id !== undefined,
+    broadcast,
     task: definition.name,
     queue: options.queue ?? base.queue ?? defaults.queue,
     priority: options.priority ?? base.priority ?? defaults.priority,

@@ -30,6 +30,9 @@ export interface JobAccess {
   readonly route: Route;
 }
 
+/** @internal What can be waited for: the job's result, only how it failed, or nothing at all. */
+export type Awaitable = "result" | "failure" | "nothing";
+
 /** @internal Where a handle finds its job; a promise where the app connects first. */
 export type OpenAccess = () => Promise<JobAccess>;
 
@@ -45,17 +48,17 @@ export class Job<R = unknown> {
   readonly id: string;
   /** A job with this id existed already, and nothing new was enqueued. Only with an `id` of your own. */
   readonly duplicate: boolean;
-  readonly #keepsResult: boolean;
+  readonly #awaitable: Awaitable;
   readonly #access: OpenAccess;
 
   /**
    * @internal
-   * @param keepsResult - False where the job was sent with `result: { keep: false }`.
+   * @param awaitable - `"failure"` where the job was sent with `result: { keep: false }`, `"nothing"` for a broadcast.
    */
-  constructor(id: string, access: OpenAccess, duplicate = false, keepsResult = true) {
+  constructor(id: string, access: OpenAccess, duplicate = false, awaitable: Awaitable = "result") {
     this.id = id;
     this.duplicate = duplicate;
-    this.#keepsResult = keepsResult;
+    this.#awaitable = awaitable;
     this.#access = access;
   }
 
@@ -94,7 +97,8 @@ export class Job<R = unknown> {
    * else console.error(outcome.error, outcome.attempts);
    */
   async outcome(wait: ResultWait = {}): Promise<Outcome<R>> {
-    if (!this.#keepsResult) {
+    this.#refuseBroadcast("result");
+    if (this.#awaitable === "failure") {
       throw new NoResultError(`job ${this.id} was sent with result: { keep: false }, so there is none to wait for`);
     }
     const { runtime, route } = await this.#access();
@@ -105,10 +109,13 @@ export class Job<R = unknown> {
   /**
    * The job's progress, newest value first seen, until it ends; `last()` reads the newest value once.
    *
+   * @throws NoResultError for a broadcast.
+   *
    * @example
    * for await (const value of job.progress()) console.log(value);
    */
   progress(): ProgressStream {
+    this.#refuseBroadcast("progress");
     return new ProgressStream(this.id, this.#access);
   }
 
@@ -171,6 +178,13 @@ export class Job<R = unknown> {
   async retry(): Promise<boolean> {
     const { route } = await this.#access();
     return (await route.retryDead([this.id])).length > 0;
+  }
+
+  #refuseBroadcast(what: string): void {
+    if (this.#awaitable !== "nothing") return;
+    throw new NoResultError(
+      `job ${this.id} is a broadcast: it runs on every worker of its queue and has no single ${what}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Codec, decodeError, type ErrorData, type ErrorRegistry, encodeError } from "./codec/index.js";
 import { UnreadableError } from "./errors.js";
+import { shortenError } from "./shorten.js";
 
 /** An attempt that did not complete the job, as `job.attempts()` tells it. */
 export interface AttemptRecord {
@@ -29,9 +30,42 @@ export function historyEntry(
   return [attempt, startedAt, endedAt, worker, encodeError(error)];
 }
 
-/** Adds an entry to what earlier attempts left. An unreadable past is dropped rather than failing the present. */
-export function appendHistory(past: Uint8Array | undefined, entry: HistoryEntry, codec: Codec): Uint8Array {
-  return codec.encode([...readEntries(past, codec), entry].slice(-MOST_ENTRIES));
+/**
+ * Adds an entry to what earlier attempts left. An unreadable past is dropped rather than failing the present.
+ *
+ * @param maxBytes - What the broker takes. A history fills at most half of it, and one error a quarter, so that an outcome
+ * has room for both: the error is shortened, then the oldest attempts go.
+ */
+export function appendHistory(
+  past: Uint8Array | undefined,
+  entry: HistoryEntry,
+  codec: Codec,
+  maxBytes = Number.POSITIVE_INFINITY,
+): Uint8Array {
+  const entries = [...readEntries(past, codec), entry].slice(-MOST_ENTRIES);
+  const history = codec.encode(entries);
+  if (history.length <= maxBytes / 4) return history;
+  const [attempt, startedAt, endedAt, worker, error] = entry;
+  const shortened = shortenError(error, maxBytes / 4, codec);
+  const all = [...entries.slice(0, -1), [attempt, startedAt, endedAt, worker, shortened] as const];
+  return encodeNewest(all, 1, maxBytes / 2, (kept) => codec.encode([...kept]));
+}
+
+/**
+ * Encodes the newest entries that fit.
+ *
+ * @param least - How many there must be, whether or not they fit.
+ */
+export function encodeNewest(
+  entries: readonly HistoryEntry[],
+  least: number,
+  most: number,
+  encode: (kept: readonly HistoryEntry[]) => Uint8Array,
+): Uint8Array {
+  for (let from = 0; ; from++) {
+    const encoded = encode(entries.slice(from));
+    if (encoded.length <= most || entries.length - from <= least) return encoded;
+  }
 }
 
 /** Reads what earlier attempts left, or nothing where it is unreadable. */

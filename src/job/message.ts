@@ -36,6 +36,8 @@ export interface OutgoingMessage extends MessageOptions {
   readonly id: string;
   /** Whether the caller chose the id. */
   readonly unique: boolean;
+  /** Whether it goes to every worker, at most once each, rather than to one. */
+  readonly broadcast: boolean;
   task: string;
   queue: string;
   priority: number;

@@ -41,6 +41,11 @@ export interface ExecutionOptions {
   readonly result?: ResultOptions;
   /** Default `"at-least-once"`. */
   readonly delivery?: Delivery;
+  /**
+   * Runs on every worker that lives now and serves the queue, at most once on each: no lease, no retry, no result. Needs a
+   * driver that can, and goes with no option that promises more. Default `false`.
+   */
+  readonly broadcast?: boolean;
 }
 
 /**
@@ -82,6 +87,7 @@ export interface ResolvedOptions {
   readonly backend?: string | Driver;
   readonly result?: { readonly keep?: boolean; readonly ttl?: number };
   readonly delivery?: Delivery;
+  readonly broadcast?: boolean;
   readonly tx?: object;
 }
 
@@ -132,6 +138,10 @@ const READERS: Record<keyof JobOptions, Reader> = {
       throw new ConfigError(`${name} must be "at-least-once" or "at-most-once", not ${show(value)}`);
     }
     into.delivery = value;
+  },
+  broadcast: (value, name, into) => {
+    if (typeof value !== "boolean") throw new ConfigError(`${name} must be true or false, not ${show(value)}`);
+    into.broadcast = value;
   },
   broker: (value, name, into) => {
     into.broker = place(value, name);

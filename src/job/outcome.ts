@@ -1,7 +1,8 @@
 import type { OutcomeRecord, TerminalState } from "../contracts/index.js";
 import { type Codec, decodeError, type ErrorRegistry, encodeError } from "./codec/index.js";
 import { UnreadableError } from "./errors.js";
-import { type AttemptRecord, type HistoryEntry, toAttempts, toEntries } from "./history.js";
+import { type AttemptRecord, encodeNewest, type HistoryEntry, toAttempts, toEntries } from "./history.js";
+import { shortenError } from "./shorten.js";
 
 /** How a job ended. */
 export type Outcome<R = unknown> = { readonly attempt: number; readonly attempts: readonly AttemptRecord[] } & (
@@ -25,15 +26,25 @@ export function completedOutcome(fields: OutcomeFields, value: unknown, codec: C
   return record(fields, "completed", codec.encode([VERSION, value], ["version", "result"]));
 }
 
-/** The record of a job that ended with an error, with what led to it. */
+/**
+ * The record of a job that ended with an error, with what led to it.
+ *
+ * @param maxBytes - What the backend takes. What does not fit is shortened: first the error, then the history.
+ */
 export function failedOutcome(
   fields: OutcomeFields,
   state: "dead" | "cancelled",
   error: unknown,
   history: readonly HistoryEntry[],
   codec: Codec,
+  maxBytes = Number.POSITIVE_INFINITY,
 ): OutcomeRecord {
-  return record(fields, state, codec.encode([VERSION, encodeError(error), history]));
+  const data = encodeError(error);
+  const body = codec.encode([VERSION, data, history]);
+  if (body.length <= maxBytes) return record(fields, state, body);
+  const shortened = shortenError(data, maxBytes / 4, codec);
+  const fitting = encodeNewest(history, 0, maxBytes, (kept) => codec.encode([VERSION, shortened, kept]));
+  return record(fields, state, fitting);
 }
 
 function record(fields: OutcomeFields, state: TerminalState, body: Uint8Array): OutcomeRecord {

@@ -48,6 +48,6 @@ export interface Middleware {
   postExecute?(job: ExecutingJob, outcome: HandlerOutcome): MaybePromise<void>;
   /** After a failed attempt. A returned decision replaces the retry policy's. */
   onError?(job: ExecutingJob, error: unknown): MaybePromise<Decision | undefined | void>;
-  /** After the job was settled and its outcome saved. */
+  /** After the job was settled and its outcome saved; not for a broadcast, of which nothing is. */
   postSave?(job: ExecutingJob, outcome: SavedOutcome): MaybePromise<void>;
 }

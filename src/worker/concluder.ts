@@ -1,15 +1,15 @@
-import type { ClaimedJob, OutcomeRecord, Settlement, SettleStatus } from "../contracts/index.js";
+import type { OutcomeRecord, Settlement, SettleStatus } from "../contracts/index.js";
 import type { AttemptEvent, EndEvent, Events } from "../events.js";
 import type { Codec } from "../job/codec/index.js";
 import { LeaseLostError, ShutdownError } from "../job/errors.js";
-import { appendHistory, historyEntry, readEntries } from "../job/history.js";
-import { completedOutcome, failedOutcome, type OutcomeFields } from "../job/outcome.js";
 import type { Decision, HandlerOutcome, SavedOutcome } from "../middleware/middleware.js";
 import type { Route } from "../route.js";
 import { after, isPromise, type MaybePromise } from "../settled.js";
 import type { LeaseKeeper } from "./lease-keeper.js";
+import { fieldsOf, Records } from "./records.js";
 import type { JobHost, RunningJob } from "./running-job.js";
 import type { Settler, Settling } from "./settler.js";
+import type { TakenJob } from "./taken-job.js";
 import type { Triage } from "./triage.js";
 import { toError, type Verdict, verdictOn } from "./verdict.js";
 
@@ -22,7 +22,19 @@ export interface WorkerCounts {
   released: number;
   /** Attempts whose lease had passed to somebody else. */
   lost: number;
+  /** Broadcasts that failed here, or never ran. */
+  failed: number;
 }
+
+export const NO_COUNTS: Readonly<WorkerCounts> = {
+  completed: 0,
+  retried: 0,
+  dead: 0,
+  cancelled: 0,
+  released: 0,
+  lost: 0,
+  failed: 0,
+};
 
 export interface ConcluderOptions {
   readonly host: JobHost;
@@ -81,12 +93,14 @@ class Ending implements Settling {
  * settles the job or says why not; no hook, encoding error or lost lease leaves one behind.
  */
 export class Concluder {
-  readonly counts: WorkerCounts = { completed: 0, retried: 0, dead: 0, cancelled: 0, released: 0, lost: 0 };
+  readonly counts: WorkerCounts = { ...NO_COUNTS };
   readonly #options: ConcluderOptions;
+  readonly #records: Records;
   #hooks = 0;
 
   constructor(options: ConcluderOptions) {
     this.#options = options;
+    this.#records = new Records(options.codec, options.route, options.worker);
   }
 
   /** Asynchronous hooks under way: a worker that stops waits for them, within its grace. */
@@ -105,7 +119,7 @@ export class Concluder {
    * @param delay - Milliseconds until it is due again.
    * @param over - Called when it was given back, or could not be.
    */
-  release(claimed: ClaimedJob, delay = 0, over: () => void = () => {}): void {
+  release(claimed: TakenJob, delay = 0, over: () => void = () => {}): void {
     const given = (): void => {
       this.counts.released += 1;
       over();
@@ -114,16 +128,15 @@ export class Concluder {
   }
 
   /** Settles what must not run. */
-  park(claimed: ClaimedJob, found: Exclude<Triage, { kind: "run" }>): void {
-    const { host, codec, worker, events } = this.#options;
+  park(claimed: TakenJob, found: Exclude<Triage, { kind: "run" }>): void {
+    const { host, worker, events } = this.#options;
     const { error, task } = found;
+    if (claimed.broadcast) return this.drop(claimed, error, task);
     const now = host.clock.now();
-    const entry = historyEntry(claimed.attempt, now, now, worker, error);
-    const history = appendHistory(claimed.history, entry, codec);
+    const history = this.#records.history({ claimed, startedAt: now, endedAt: now, error });
     const ttl = host.settings.defaults.result.ttl;
     const state = found.kind === "park" ? "dead" : "cancelled";
-    const fields = { id: claimed.id, attempt: claimed.attempt, ttl };
-    const outcome = failedOutcome(fields, state, error, readEntries(history, codec), codec);
+    const outcome = this.#records.failed({ id: claimed.id, attempt: claimed.attempt, ttl }, state, error, history);
     const settlement: Settlement =
       found.kind === "park"
         ? { lease: claimed, kind: "dead", reason: found.reason, history, outcome }
@@ -135,6 +148,14 @@ export class Concluder {
       if (found.kind === "park") events.emit("job:dead", { ...event, reason: found.reason });
       else events.emit("job:cancelled", event);
     });
+  }
+
+  /** Tells of a broadcast that failed or does not run here: there is nothing to settle, and nobody to give it to. */
+  drop({ id, queue, attempt }: TakenJob, error: unknown, task: string, duration = 0): void {
+    const { events, host, worker } = this.#options;
+    this.counts.failed += 1;
+    host.logger.error({ err: error, job: id, task }, "a broadcast failed on this worker; it is not tried again");
+    events.emit("broadcast:failed", { id, task, queue, attempt, worker, duration, error });
   }
 
   /** Settles a job before it runs, for `delivery: "at-most-once"`. */
@@ -203,7 +224,7 @@ export class Concluder {
   #complete(job: RunningJob, outcome: Extract<HandlerOutcome, { ok: true }>, duration: number): void {
     const lease = job.claimed;
     const settlement: Settlement = job.keepsResult
-      ? { lease, kind: "complete", outcome: completedOutcome(outcomeFields(job), outcome.value, this.#options.codec) }
+      ? { lease, kind: "complete", outcome: this.#records.completed(job, outcome.value) }
       : { lease, kind: "complete" };
     this.#settleRun(new Ending(this, job, settlement, outcome, undefined, duration));
   }
@@ -231,14 +252,14 @@ export class Concluder {
   }
 
   #settlement(job: RunningJob, verdict: Decided): Settlement {
-    const { codec, worker, host } = this.#options;
     const lease = job.claimed;
+    if (job.broadcast) return { lease, kind: "complete" };
     if (verdict.kind === "release") return { lease, kind: "release", delay: verdict.delay };
-    const entry = historyEntry(job.attempt, job.startedAt, host.clock.now(), worker, verdict.error);
-    const history = appendHistory(lease.history, entry, codec);
+    const { error } = verdict;
+    const endedAt = this.#options.host.clock.now();
+    const history = this.#records.history({ claimed: lease, startedAt: job.startedAt, endedAt, error });
     if (verdict.kind === "retry") return { lease, kind: "retry", delay: verdict.delay, history };
-    const past = readEntries(history, codec);
-    const outcome = failedOutcome(outcomeFields(job), verdict.kind, verdict.error, past, codec);
+    const outcome = this.#records.failed(fieldsOf(job), verdict.kind, error, history);
     if (verdict.kind === "cancelled") return { lease, kind: "complete", outcome };
     return { lease, kind: "dead", reason: verdict.reason, history, outcome };
   }
@@ -258,18 +279,22 @@ export class Concluder {
     if (verdict !== undefined) return this.#tellFailure(job, outcome as Failure, verdict, duration);
     this.counts.completed += 1;
     if (events.wanted("job:completed")) events.emit("job:completed", { ...this.#event(job), duration });
-    if (!host.middleware.isEmpty) this.#await(host.middleware.postSave(job, { ...outcome, state: "completed" }));
+    if (!host.middleware.isEmpty && !job.broadcast)
+      this.#await(host.middleware.postSave(job, { ...outcome, state: "completed" }));
   }
 
   #tellFailure(job: RunningJob, outcome: Failure, verdict: Decided, duration: number): void {
     this.#emit(job, verdict, duration);
     const told = verdict.kind === "dead" ? this.#failed(job, outcome) : undefined;
+    // Of a broadcast nothing is saved.
+    if (job.broadcast) return this.#await(told);
     const saved: SavedOutcome = { ...outcome, state: STATES[verdict.kind] };
     this.#await(after(told, () => this.#options.host.middleware.postSave(job, saved)));
   }
 
   #emit(job: RunningJob, verdict: Decided, duration: number): void {
     const { events } = this.#options;
+    if (job.broadcast && verdict.kind === "dead") return this.drop(job.claimed, verdict.error, job.task, duration);
     const event: EndEvent = { ...this.#event(job), duration };
     switch (verdict.kind) {
       case "retry":
@@ -316,7 +341,7 @@ export class Concluder {
   }
 
   /** @param lost - Called instead of `settled` where the lease is lost; a job that never started is simply dropped. */
-  #settle(claimed: ClaimedJob, settlement: Settlement, settled: () => void, lost: () => void = () => {}): void {
+  #settle(claimed: TakenJob, settlement: Settlement, settled: () => void, lost: () => void = () => {}): void {
     const { settler, leases } = this.#options;
     settler.settle({
       settlement,
@@ -329,7 +354,7 @@ export class Concluder {
     });
   }
 
-  #gaveUp({ id }: ClaimedJob, error: unknown): void {
+  #gaveUp({ id }: TakenJob, error: unknown): void {
     this.#options.host.logger.error({ err: error, job: id }, "a job could not be settled; its lease will pass");
   }
 
@@ -344,8 +369,4 @@ export class Concluder {
     const { id, task, queue, attempt } = job;
     return { id, task, queue, attempt, worker: this.#options.worker };
   }
-}
-
-function outcomeFields(job: RunningJob): OutcomeFields {
-  return { id: job.id, attempt: job.attempt, ttl: job.resultTtl };
 }

@@ -1,4 +1,3 @@
-import type { ClaimedJob } from "../contracts/index.js";
 import { formatDuration } from "../job/duration.js";
 import { CancelledError, LeaseLostError, ShutdownError, TimeoutError } from "../job/errors.js";
 import type { HandlerOutcome } from "../middleware/middleware.js";
@@ -10,7 +9,8 @@ import { invoke } from "./invoke.js";
 import type { LeaseKeeper } from "./lease-keeper.js";
 import type { RunningJob } from "./running-job.js";
 import { Suspects } from "./suspects.js";
-import { type TriageOptions, triage } from "./triage.js";
+import type { TakenJob } from "./taken-job.js";
+import { type Triage, type TriageOptions, triage } from "./triage.js";
 
 /** Synchronous handlers may hold the event loop for this long, in ms, before timers and sockets get their turn. */
 const TURN = 10;
@@ -37,7 +37,7 @@ export class Executor {
   readonly #deadlines: Deadlines<RunningJob>;
   readonly #suspects: Suspects;
   readonly #running = new Map<string, RunningJob>();
-  #waiting: ClaimedJob[] = [];
+  #waiting: TakenJob[] = [];
   #slots = 0;
   #pumping = false;
 
@@ -59,6 +59,11 @@ export class Executor {
     return this.#slots;
   }
 
+  /** Jobs in hand that have not started. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Jobs in hand: running, and claimed but not started. */
   get held(): number {
     return this.#slots + this.#waiting.length;
@@ -73,19 +78,26 @@ export class Executor {
     return this.#running.values();
   }
 
-  accept(claimed: readonly ClaimedJob[]): void {
+  accept(claimed: readonly TakenJob[]): void {
     for (const job of claimed) {
-      this.#options.leases.add(job);
       if (this.#suspects.admits(job)) this.#waiting.push(job);
     }
     void this.#pump();
   }
 
-  /** Gives back what has not started, uncounted. */
+  /** Gives back what has not started, uncounted; broadcasts cannot be given back. */
   releaseWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const claimed of waiting) this.#options.concluder.release(claimed);
+    for (const job of waiting) {
+      if (job.broadcast) this.drop(job, new ShutdownError());
+      else this.#options.concluder.release(job);
+    }
+  }
+
+  /** Lets a broadcast go unrun. */
+  drop(heard: TakenJob, error: Error): void {
+    this.#options.concluder.drop(heard, error, taskOf(triage(heard, this.#options)));
   }
 
   /** Tells a job's handler to stop. A job that has not started never will. */
@@ -96,8 +108,7 @@ export class Executor {
     if (claimed === undefined) return;
     this.#waiting = this.#waiting.filter((waiting) => waiting !== claimed);
     const found = triage(claimed, this.#options);
-    const { task } = found.kind === "run" ? found.job : found;
-    this.#options.concluder.park(claimed, { kind: "cancel", error: new CancelledError(), task });
+    this.#options.concluder.park(claimed, { kind: "cancel", error: new CancelledError(), task: taskOf(found) });
   }
 
   /** The lease of a job passed to somebody else: nothing it does counts from now on. */
@@ -140,7 +151,7 @@ export class Executor {
     this.#options.onFree();
   }
 
-  #start(claimed: ClaimedJob): void {
+  #start(claimed: TakenJob): void {
     const { concluder } = this.#options;
     const found = triage(claimed, this.#options);
     if (found.kind !== "run") {
@@ -150,7 +161,7 @@ export class Executor {
     const { job } = found;
     this.#slots += 1;
     job.startedAt = this.#options.host.clock.now();
-    if (job.delivery === "at-least-once") return this.#run(job);
+    if (job.settledFirst || job.delivery === "at-least-once") return this.#run(job);
     // It may be told to stop, or be given up at shutdown, meanwhile.
     this.#running.set(job.id, job);
     concluder.settleFirst(job, (settled) => {
@@ -198,4 +209,8 @@ export class Executor {
     job.abort(error);
     this.#conclude(job, { ok: false, error });
   }
+}
+
+function taskOf(found: Triage): string {
+  return found.kind === "run" ? found.job.task : found.task;
 }

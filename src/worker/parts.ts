@@ -5,6 +5,7 @@ import type { Runtime } from "../runtime.js";
 import { Claimer } from "./claimer.js";
 import { Concluder } from "./concluder.js";
 import { Executor } from "./executor.js";
+import { Hearing } from "./hearing.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { queueOrder } from "./queue-order.js";
 import { ACTIVE_SHOWN, Registry, type WorkerRecord } from "./registry.js";
@@ -32,6 +33,10 @@ export interface Parts {
   readonly consumer: Consumer;
   readonly claimer: Claimer;
   readonly executor: Executor;
+  /** Runs broadcasts, in slots of their own. */
+  readonly broadcasts: Executor;
+  /** Absent where the driver cannot broadcast. */
+  readonly hearing: Hearing | undefined;
   readonly concluder: Concluder;
   readonly settler: Settler;
   readonly leases: LeaseKeeper;
@@ -40,13 +45,20 @@ export interface Parts {
   readonly sweeper: Sweeper;
 }
 
-/** Opens the consumer and connects claimer, executor and settler around it; nothing runs yet. */
+/** Opens the consumer and connects claimer, executors and settler around it. Nothing is claimed yet, but broadcasts run. */
 export async function assemble(options: PartsOptions): Promise<Parts> {
   const { runtime, settings } = options;
   const consumer = await openConsumer(options, (id) => running.executor.cancel(id));
   const running = assembleRun(options, consumer);
-  const registry = assembleRegistry(options, running.executor);
-  return { settings, runtime, consumer, ...running, registry, sweeper: assembleSweeper(options) };
+  const hearing = assembleHearing(options, running.broadcasts);
+  const registry = assembleRegistry(options, [running.executor, running.broadcasts]);
+  try {
+    await hearing?.open();
+  } catch (error) {
+    await consumer.close();
+    throw error;
+  }
+  return { settings, runtime, consumer, ...running, hearing, registry, sweeper: assembleSweeper(options) };
 }
 
 export function queueNames(settings: WorkerSettings): string[] {
@@ -67,10 +79,10 @@ function openConsumer({ id, runtime, settings }: PartsOptions, cancel: (id: stri
 function assembleRun(
   { id, runtime, settings, events, onFree, onError }: PartsOptions,
   consumer: Consumer,
-): Pick<Parts, "claimer" | "executor" | "concluder" | "settler" | "leases" | "reporter"> {
+): Pick<Parts, "claimer" | "executor" | "broadcasts" | "concluder" | "settler" | "leases" | "reporter"> {
   const { route, clock, random, codec, middleware } = runtime;
   const { concurrency, poisonLimit, heartbeat, ack, lease } = settings;
-  const reporter = route.backend && new Reporter(route.backend, codec);
+  const reporter = route.backend && new Reporter(route.backend, route.backendAt?.driver, codec);
   const leases = new LeaseKeeper({
     consumer,
     clock,
@@ -86,28 +98,23 @@ function assembleRun(
     extend: (job) => leases.renew(job.claimed),
   };
   const concluder = new Concluder({ host, codec, events, leases, route, settler, worker: id, onFree });
-  const executor: Executor = new Executor({
-    host,
-    codec,
-    concluder,
-    leases,
-    middleware,
-    concurrency,
-    poisonLimit,
-    lease,
-    canDelay: route.at.driver.capabilities.delay,
-    onFree,
-  });
+  const canDelay = route.at.driver.capabilities.delay;
+  const run = { host, codec, concluder, leases, middleware, concurrency, poisonLimit, lease, canDelay, onFree };
+  const executor: Executor = new Executor(run);
+  const broadcasts = new Executor(run);
   const claimer = new Claimer({
     consumer,
     clock,
     random,
     order: queueOrder(settings, random),
     room: () => room(settings, executor, settler),
-    accept: (jobs) => executor.accept(jobs),
+    accept: (jobs) => {
+      for (const job of jobs) leases.add(job);
+      executor.accept(jobs);
+    },
     onError,
   });
-  return { claimer, executor, concluder, settler, leases, reporter };
+  return { claimer, executor, broadcasts, concluder, settler, leases, reporter };
 }
 
 /**
@@ -119,7 +126,15 @@ function room({ concurrency, prefetch }: WorkerSettings, executor: Executor, set
   return settler.pending > capacity || !executor.mayClaim ? 0 : capacity - executor.held;
 }
 
-function assembleRegistry({ id, runtime, settings, onError }: PartsOptions, executor: Executor): Registry | undefined {
+function assembleHearing({ runtime, settings }: PartsOptions, executor: Executor): Hearing | undefined {
+  const { broadcaster } = runtime.route.at.connection;
+  return broadcaster && new Hearing({ broadcaster, queues: queueNames(settings), executor });
+}
+
+function assembleRegistry(
+  { id, runtime, settings, onError }: PartsOptions,
+  executors: readonly Executor[],
+): Registry | undefined {
   const { coordinator, clock, codec } = runtime;
   const startedAt = clock.now();
   const describe = (): Omit<WorkerRecord, "host" | "pid" | "seenAt"> => ({
@@ -128,13 +143,11 @@ function assembleRegistry({ id, runtime, settings, onError }: PartsOptions, exec
     queues: queueNames(settings),
     concurrency: settings.concurrency,
     tasks: [...runtime.tasks.keys()],
-    running: executor.active,
-    active: [...executor.jobs].slice(0, ACTIVE_SHOWN).map((job) => ({
-      id: job.id,
-      task: job.task,
-      attempt: job.attempt,
-      startedAt: job.startedAt,
-    })),
+    running: executors.reduce((sum, { active }) => sum + active, 0),
+    active: executors
+      .flatMap(({ jobs }) => [...jobs])
+      .slice(0, ACTIVE_SHOWN)
+      .map((job) => ({ id: job.id, task: job.task, attempt: job.attempt, startedAt: job.startedAt })),
   });
   return coordinator && new Registry({ coordinator, codec, clock, heartbeat: settings.heartbeat, describe, onError });
 }

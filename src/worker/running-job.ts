@@ -1,5 +1,5 @@
 import type { Settings } from "../config/resolve.js";
-import type { ClaimedJob, DeadReason, Logger } from "../contracts/index.js";
+import type { DeadReason, Logger } from "../contracts/index.js";
 import type { Backoff } from "../job/backoff.js";
 import type { JobMessage } from "../job/message.js";
 import type { Delivery, Labels } from "../job/options.js";
@@ -7,6 +7,7 @@ import { withFields } from "../logger.js";
 import type { ExecutingJob } from "../middleware/middleware.js";
 import type { Services } from "../runtime.js";
 import type { TaskDefinition, TaskHandler } from "../task.js";
+import type { TakenJob } from "./taken-job.js";
 
 /** What a running job asks of its worker. */
 export interface JobHost extends Services {
@@ -22,7 +23,7 @@ const NO_LABELS: Labels = Object.freeze({});
  * controller alone costs 0.6 microseconds, a tenth of a small job.
  */
 export class RunningJob implements ExecutingJob {
-  readonly claimed: ClaimedJob;
+  readonly claimed: TakenJob;
   readonly definition: TaskDefinition;
   readonly message: JobMessage;
   args: readonly unknown[];
@@ -35,17 +36,18 @@ export class RunningJob implements ExecutingJob {
   instance: TaskHandler | undefined = undefined;
   /** What is being validated, if anything is: an error meanwhile says that this does not fit. */
   checking: DeadReason | undefined = undefined;
-  /** Settled before it ran, as `delivery: "at-most-once"` asks. */
-  settledFirst = false;
+  /** Settled before it ran, as `delivery: "at-most-once"` asks; a broadcast is so from the start. */
+  settledFirst: boolean;
   readonly #host: JobHost;
   #controller: AbortController | undefined;
   #abort: { readonly reason: Error } | undefined;
 
-  constructor(claimed: ClaimedJob, message: JobMessage, definition: TaskDefinition, host: JobHost) {
+  constructor(claimed: TakenJob, message: JobMessage, definition: TaskDefinition, host: JobHost) {
     this.claimed = claimed;
     this.message = message;
     this.definition = definition;
     this.#host = host;
+    this.settledFirst = claimed.broadcast === true;
     const { kwargs, labels } = message.options;
     this.args = kwargs === undefined ? message.args : [...message.args, kwargs];
     const own = definition.options.labels;
@@ -68,7 +70,13 @@ export class RunningJob implements ExecutingJob {
     return this.claimed.attempt;
   }
 
+  /** It was heard, not claimed: whatever becomes of it is not kept. */
+  get broadcast(): boolean {
+    return this.claimed.broadcast === true;
+  }
+
   get attempts(): number {
+    if (this.broadcast) return 1;
     return this.message.options.attempts ?? this.definition.options.attempts ?? this.#host.settings.defaults.attempts;
   }
 
@@ -86,6 +94,7 @@ export class RunningJob implements ExecutingJob {
   }
 
   get keepsResult(): boolean {
+    if (this.broadcast) return false;
     const { defaults } = this.#host.settings;
     return this.message.options.result?.keep ?? this.definition.options.result?.keep ?? defaults.result.keep;
   }
@@ -132,15 +141,17 @@ export class RunningJob implements ExecutingJob {
     this.#controller?.abort(reason);
   }
 
-  progress(value: unknown): Promise<void> {
-    return this.#host.report(this, { progress: value });
+  async progress(value: unknown): Promise<void> {
+    // Its runs on other workers have the same id: what they reported would only overwrite one another.
+    if (!this.broadcast) await this.#host.report(this, { progress: value });
   }
 
-  log(line: string): Promise<void> {
+  async log(line: string): Promise<void> {
+    if (this.broadcast) return this.logger.info({}, line);
     return this.#host.report(this, { line });
   }
 
-  extend(): Promise<boolean> {
-    return this.#host.extend(this);
+  async extend(): Promise<boolean> {
+    return this.broadcast || this.#host.extend(this);
   }
 }

@@ -1,10 +1,11 @@
 import { suggestion } from "../config/nearest.js";
-import type { ClaimedJob, DeadReason } from "../contracts/index.js";
+import type { DeadReason } from "../contracts/index.js";
 import type { Codec } from "../job/codec/index.js";
 import { ExpiredError, LeaseLostError, UnknownTaskError, UnreadableError } from "../job/errors.js";
 import { decodeMessage, type JobMessage } from "../job/message.js";
 import { DEFINITION } from "../task.js";
 import { type JobHost, RunningJob } from "./running-job.js";
+import type { TakenJob } from "./taken-job.js";
 
 /** What a claimed job turns out to be: something to run, or something to settle unrun. */
 export type Triage =
@@ -24,7 +25,7 @@ export interface TriageOptions {
  * its lost leases, since a worker that dies settles nothing and the next claim is the first to know. Each is parked once,
  * with its reason and its raw bytes.
  */
-export function triage(claimed: ClaimedJob, { host, codec, poisonLimit }: TriageOptions): Triage {
+export function triage(claimed: TakenJob, { host, codec, poisonLimit }: TriageOptions): Triage {
   let message: JobMessage;
   try {
     message = decodeMessage(claimed.body, codec);
@@ -47,7 +48,7 @@ function unknown(task: string, host: JobHost): UnknownTaskError {
   return new UnknownTaskError(`this worker has no task "${task}"${suggestion(task, names)}`);
 }
 
-function poison({ losses, attempt }: ClaimedJob, attempts: number): LeaseLostError {
+function poison({ losses, attempt }: TakenJob, attempts: number): LeaseLostError {
   const times = losses === 1 ? "once" : `${losses} times`;
   const used = attempt > attempts ? ` and has no attempt left of ${attempts}` : "";
   return new LeaseLostError(`the job lost its worker ${times}${used}: it may be what kills workers`);

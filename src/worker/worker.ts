@@ -5,7 +5,7 @@ import type { EventListener, EventName, Events } from "../events.js";
 import { type Duration, parseDuration } from "../job/duration.js";
 import { ConfigError } from "../job/errors.js";
 import type { Runtime } from "../runtime.js";
-import type { WorkerCounts } from "./concluder.js";
+import { NO_COUNTS, type WorkerCounts } from "./concluder.js";
 import { assemble, type Parts, queueNames } from "./parts.js";
 
 /** Options of one worker; each falls back to the app's `worker` settings. See docs/configuration.md. */
@@ -15,7 +15,7 @@ export type WorkerOptions = WorkerConfig;
 export interface WorkerStats extends Readonly<WorkerCounts> {
   /** Handlers that run now. */
   readonly active: number;
-  /** Jobs claimed but not started. */
+  /** Jobs claimed, or broadcasts heard, but not started. */
   readonly prefetched: number;
 }
 
@@ -52,10 +52,11 @@ export class Worker implements AsyncDisposable {
   }
 
   get stats(): WorkerStats {
-    const { executor, concluder } = this.#parts ?? {};
-    const counts = concluder?.counts ?? { completed: 0, retried: 0, dead: 0, cancelled: 0, released: 0, lost: 0 };
-    const active = executor?.active ?? 0;
-    return { ...counts, active, prefetched: (executor?.held ?? 0) - active };
+    const parts = this.#parts;
+    if (parts === undefined) return { ...NO_COUNTS, active: 0, prefetched: 0 };
+    const { concluder, executor, broadcasts } = parts;
+    const active = executor.active + broadcasts.active;
+    return { ...concluder.counts, active, prefetched: executor.waiting + broadcasts.waiting };
   }
 
   /** Listens to this worker only; `app.on` hears all workers of the app. */
@@ -81,10 +82,18 @@ export class Worker implements AsyncDisposable {
   }
 
   /** Runs what is due until nothing is, then stops. For tests and scripts; see `app.drain`. */
-  async drain(): Promise<void> {
+  async drain(): Promise<void>;
+  /** @internal Does `first` when it listens for broadcasts, so that it runs those too. */
+  async drain<T>(first: () => Promise<T>): Promise<T>;
+  async drain(first: () => unknown = () => {}): Promise<unknown> {
     const parts = await this.#open();
-    await parts.claimer.runUntilEmpty(() => isIdle(parts) && parts.settler.pending === 0);
-    await this.stop();
+    try {
+      const answer = await first();
+      await parts.claimer.runUntilEmpty(() => isIdle(parts) && parts.settler.pending === 0);
+      return answer;
+    } finally {
+      await this.stop();
+    }
   }
 
   /**
@@ -163,14 +172,17 @@ export class Worker implements AsyncDisposable {
   async #stop(given: number | undefined): Promise<void> {
     const parts = await this.#starting?.catch(() => undefined);
     if (parts === undefined) return;
-    const { claimer, executor, settler, settings } = parts;
-    this.#events.emit("worker:stopping", { worker: this.id, active: executor.active });
+    const { claimer, executor, broadcasts, hearing, settler, settings } = parts;
+    this.#events.emit("worker:stopping", { worker: this.id, active: executor.active + broadcasts.active });
+    hearing?.close();
+    broadcasts.releaseWaiting();
     executor.releaseWaiting();
     await claimer.stop();
     // What a claim under way has still brought.
     executor.releaseWaiting();
     await this.#finishWithin(given ?? settings.grace, parts);
     executor.abandon();
+    broadcasts.abandon();
     await settler.idle();
     await this.#close(parts);
     this.#events.emit("worker:stopped", { worker: this.id });
@@ -190,8 +202,9 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  async #close({ executor, leases, reporter, sweeper, registry, consumer }: Parts): Promise<void> {
+  async #close({ executor, broadcasts, leases, reporter, sweeper, registry, consumer }: Parts): Promise<void> {
     executor.close();
+    broadcasts.close();
     leases.close();
     await sweeper.close();
     await reporter?.idle();
@@ -202,6 +215,6 @@ export class Worker implements AsyncDisposable {
 }
 
 /** Nothing runs, waits to run, or is still being told to middleware. */
-function isIdle({ executor, concluder }: Parts): boolean {
-  return executor.held === 0 && concluder.hooks === 0;
+function isIdle({ executor, broadcasts, concluder }: Parts): boolean {
+  return executor.held === 0 && broadcasts.held === 0 && concluder.hooks === 0;
 }

@@ -1,0 +1,54 @@
+import type { ClaimedJob, OutcomeRecord } from "../contracts/index.js";
+import type { Codec } from "../job/codec/index.js";
+import { appendHistory, historyEntry, readEntries } from "../job/history.js";
+import { completedOutcome, failedOutcome, type OutcomeFields } from "../job/outcome.js";
+import { fits, tooLong } from "../job/size.js";
+import type { Route } from "../route.js";
+import type { RunningJob } from "./running-job.js";
+
+/** How an attempt failed. */
+interface Failed {
+  readonly claimed: ClaimedJob;
+  /** Epoch ms. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly error: unknown;
+}
+
+/** Writes down how attempts ended, in no more bytes than the broker and the backend take. */
+export class Records {
+  readonly #codec: Codec;
+  readonly #route: Route;
+  readonly #worker: string;
+
+  constructor(codec: Codec, route: Route, worker: string) {
+    this.#codec = codec;
+    this.#route = route;
+    this.#worker = worker;
+  }
+
+  /** The outcome of a job that returned. Throws ConfigError where the value cannot be sent, or is too long to be kept. */
+  completed(job: RunningJob, value: unknown): OutcomeRecord {
+    const outcome = completedOutcome(fieldsOf(job), value, this.#codec);
+    const backend = this.#route.backendAt?.driver;
+    if (fits(outcome.body.length, backend)) return outcome;
+    throw tooLong(`the result of task "${job.task}"`, outcome.body.length, backend);
+  }
+
+  /** What earlier attempts left, and this one. */
+  history({ claimed, startedAt, endedAt, error }: Failed): Uint8Array {
+    const entry = historyEntry(claimed.attempt, startedAt, endedAt, this.#worker, error);
+    return appendHistory(claimed.history, entry, this.#codec, this.#route.at.driver.maxBytes);
+  }
+
+  /** The outcome of a job that failed for good, with its history. */
+  failed(fields: OutcomeFields, state: "dead" | "cancelled", error: unknown, history: Uint8Array): OutcomeRecord {
+    const entries = readEntries(history, this.#codec);
+    return failedOutcome(fields, state, error, entries, this.#codec, this.#route.backendAt?.driver.maxBytes);
+  }
+}
+
+/** What the outcome of a job says beside its body. */
+export function fieldsOf(job: RunningJob): OutcomeFields {
+  return { id: job.id, attempt: job.attempt, ttl: job.resultTtl };
+}
