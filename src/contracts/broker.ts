@@ -38,7 +38,7 @@ export interface Lease {
   readonly queue: string;
   /** 1-based. The claim that returned this lease was counted as this attempt. */
   readonly attempt: number;
-  /** Unguessable or unique per claim; a settle with an outdated token changes nothing. */
+  /** Differs for each claim of the job; a settle with an outdated token changes nothing. */
   readonly token: string | number;
 }
 

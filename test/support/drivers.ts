@@ -1,14 +1,21 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { OpenTransaction, Place, Skip } from "taskwright/conformance";
 import { memory } from "taskwright/drivers/memory";
+import { redis } from "taskwright/drivers/redis";
 import { sqlite } from "taskwright/drivers/sqlite";
 import { FakeClock } from "taskwright/testing";
+import { systemClock } from "../../src/clock.js";
 import type { Capabilities, Driver } from "../../src/contracts/index.js";
 import { CLIENTS, openDatabase } from "../drivers/sqlite/support.js";
+import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
 
 /** In ms. Cases measure in it; with a fake clock a smaller one only means that drivers that poll fire fewer timers. */
 const UNIT = 100;
+
+/** The same where time really passes: the smallest that is sure on two busy cores. */
+const REAL_UNIT = 40;
 
 /** A driver as the tests meet it. */
 export interface TestedDriver {
@@ -28,6 +35,10 @@ const DRIVERS: Readonly<Record<string, TestedDriver>> = {
   sqlite: {
     capabilities: sqlite().capabilities,
     open: openSqlitePlace,
+  },
+  redis: {
+    capabilities: redis().capabilities,
+    open: async () => placeWithServerClock(redis(await redisPlace())),
   },
 };
 
@@ -51,6 +62,11 @@ export function selectedDrivers(selection = process.env.DRIVERS): [name: string,
 function placeWithFakeClock(driver: Driver, rest: Pick<Place, "begin" | "remove"> = {}): Place {
   const clock = new FakeClock();
   return { driver, clock, advance: (ms) => clock.advance(ms), unit: UNIT, ...rest };
+}
+
+/** A place whose server decides what time it is: it has to pass. */
+function placeWithServerClock(driver: Driver): Place {
+  return { driver, clock: systemClock, advance: (ms) => delay(ms), unit: REAL_UNIT };
 }
 
 /** A file with the client that comes first here. `synchronous` does not matter to what a driver does, but to how fast it is. */

@@ -3,6 +3,7 @@ import type { SharedPlace } from "taskwright/conformance";
 import type { Capabilities } from "../../src/contracts/index.js";
 import { compiledSources } from "./compiled.js";
 import { selectedDrivers } from "./drivers.js";
+import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
 
 /** Makes an empty place for processes of one case. A driver with a server starts it in its first call. */
@@ -11,6 +12,7 @@ type OpenShared = () => Promise<SharedPlace>;
 /** Where the processes of a case meet, for each driver that processes can share. */
 const SHARED: Readonly<Record<string, OpenShared>> = {
   sqlite: openSqlitePlace,
+  redis: async () => ({ broker: await redisPlace() }),
 };
 
 /** A driver as tests with processes meet it. */

@@ -185,11 +185,11 @@ export const intervention: CaseGroup = {
         assert.equal(await c.inspector.purge(QUEUE, ["waiting", "active"]), 0);
         assert.equal(await c.inspector.purge(QUEUE, EVERY_STATE), 3);
         const left = await listAll(c, { limit: 100 });
-        assert.deepEqual(
-          left.map(({ queue, state }) => `${queue} ${state}`),
-          ["work active", "another waiting"],
-        );
-        assert.equal(left[0]?.id, jobs.active);
+        assert.deepEqual(left.map(({ queue, state }) => `${queue} ${state}`).sort(), [
+          "another waiting",
+          "work active",
+        ]);
+        assert.ok(idsOf(left).includes(jobs.active));
       },
     },
     {

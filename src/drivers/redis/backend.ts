@@ -1,0 +1,61 @@
+import type { OutcomeRecord, Report, ReportRecord, ResultBackend } from "../../contracts/backend.js";
+import { decodeOutcome, outcomeArgs } from "./outcome.js";
+import { forgetOutcomes, readReport, report, storeOutcomes } from "./scripts/outcomes.js";
+import type { Server } from "./server.js";
+
+export class RedisBackend implements ResultBackend {
+  readonly #server: Server;
+
+  constructor(server: Server) {
+    this.#server = server;
+  }
+
+  async store(outcomes: readonly OutcomeRecord[]): Promise<void> {
+    if (outcomes.length === 0) return;
+    const args = outcomes.map((outcome) => {
+      const [name, value, ttl] = outcomeArgs(outcome);
+      return [name, outcome.attempt, value, ttl];
+    });
+    await this.#server.run(storeOutcomes, args, true);
+  }
+
+  async read(ids: readonly string[]): Promise<(OutcomeRecord | undefined)[]> {
+    if (ids.length === 0) return [];
+    const { prefix } = this.#server;
+    const values = await this.#server.command("MGET", ...ids.map((id) => `${prefix}outcome:${id}`));
+    return ids.map((id, index) => decodeOutcome(id, Array.isArray(values) ? values[index] : undefined));
+  }
+
+  async forget(ids: readonly string[]): Promise<number> {
+    if (ids.length === 0) return 0;
+    return Number(await this.#server.run(forgetOutcomes, ids, true));
+  }
+
+  async report(reports: readonly Report[]): Promise<void> {
+    if (reports.length === 0) return;
+    const args = reports.map(({ id, progress, log = [], ttl }) => [
+      id,
+      progress !== undefined,
+      progress ?? "",
+      log,
+      Math.max(1, Math.ceil(ttl)),
+    ]);
+    await this.#server.run(report, args);
+  }
+
+  async readReport(id: string): Promise<ReportRecord | undefined> {
+    const answer = await this.#server.ask(readReport, [id]);
+    if (!Array.isArray(answer)) return undefined;
+    const [version, progress, lines] = answer;
+    return {
+      version: Number(version),
+      log: Array.isArray(lines) ? lines.map(String) : [],
+      ...(Buffer.isBuffer(progress) && { progress }),
+    };
+  }
+
+  /** Redis drops what has expired by itself. */
+  async sweep(): Promise<number> {
+    return 0;
+  }
+}

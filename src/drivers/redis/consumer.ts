@@ -1,0 +1,214 @@
+import { randomBytes } from "node:crypto";
+import type {
+  ClaimedJob,
+  ClaimRequest,
+  ConsumeOptions,
+  Consumer,
+  Lease,
+  LeaseStatus,
+  Settlement,
+  SettleStatus,
+} from "../../contracts/broker.js";
+import type { Clock } from "../../contracts/clock.js";
+import type { Unsubscribe } from "../../contracts/notifier.js";
+import { type Claimed, claimedJobs, readClaim } from "./claimed.js";
+import { decodeId, encodeId } from "./ids.js";
+import { claim } from "./scripts/claim.js";
+import { extend } from "./scripts/extend.js";
+import { leave } from "./scripts/leave.js";
+import { reclaim } from "./scripts/reclaim.js";
+import { settle } from "./scripts/settle.js";
+import type { Server } from "./server.js";
+import { settleCall, settleStatuses } from "./settle.js";
+import type { Subscriptions } from "./subscriptions.js";
+import type { Packable } from "./wire.js";
+
+/** What one script handles at once, so that it never holds the server for long: about 2 ms. */
+const LARGEST_BATCH = 1000;
+
+/** `setTimeout` holds no longer than this, 24.8 days; a claim that wakes early looks again. */
+const LONGEST_TIMER = 2_147_483_647;
+
+const LEASE_STATUSES: Readonly<Record<string, LeaseStatus>> = { h: "held", c: "cancel" };
+
+/** How long a consumer is noted as waiting after its wait is over, in ms, for clocks that differ in pace. */
+const SLACK = 1000;
+
+/** What the contracts of one connection share. */
+export interface Shared {
+  readonly server: Server;
+  readonly subscriptions: Subscriptions;
+  readonly clock: Clock;
+}
+
+/**
+ * Claims, extends and settles for one worker. It waits without asking: a claim that finds nothing notes the consumer as
+ * idle, and whoever makes a job claimable tells one idle consumer through that one's own channel.
+ */
+export class RedisConsumer implements Consumer {
+  readonly #shared: Shared;
+  readonly #options: ConsumeOptions;
+  readonly #onClose: (closed: RedisConsumer) => void;
+  /** 12 characters, which begin each of its tokens and name its channel. */
+  readonly #id = randomBytes(9).toString("base64url");
+  #stopListening: Unsubscribe = () => {};
+  /** Ends the waits of pending claims. */
+  readonly #waits = new Set<() => void>();
+  /** Tokens of claims whose answer never came: what they leased is asked for again. */
+  readonly #unanswered = new Set<string>();
+  #claims = 0;
+  /** Grows with each message that there may be work. */
+  #generation = 0;
+  #noted = false;
+  #closed = false;
+
+  private constructor(shared: Shared, options: ConsumeOptions, onClose: (closed: RedisConsumer) => void) {
+    this.#shared = shared;
+    this.#options = options;
+    this.#onClose = onClose;
+  }
+
+  static async open(
+    shared: Shared,
+    options: ConsumeOptions,
+    onClose: (closed: RedisConsumer) => void,
+  ): Promise<RedisConsumer> {
+    const consumer = new RedisConsumer(shared, options, onClose);
+    const hear = (message: Buffer | undefined): void => consumer.#hear(message);
+    consumer.#stopListening = await shared.subscriptions.subscribe(`worker:${consumer.#id}`, hear);
+    return consumer;
+  }
+
+  #hear(message: Buffer | undefined): void {
+    if (message?.[0] === CANCEL) this.#options.onCancel([decodeId(message.subarray(1))]);
+    else this.#wake();
+  }
+
+  #wake(): void {
+    this.#generation++;
+    for (const end of [...this.#waits]) end();
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimedJob[]> {
+    const { clock } = this.#shared;
+    const deadline = clock.now() + request.wait;
+    for (;;) {
+      if (this.#closed || request.signal?.aborted) return [];
+      const lost = await this.#reclaim(request.queues);
+      if (lost.length > 0) return lost;
+      const generation = this.#generation;
+      const left = deadline - clock.now();
+      const { jobs, nextDue } = await this.#claimNow(request, Math.max(0, left));
+      if (jobs.length > 0 || left <= 0 || this.#closed || request.signal?.aborted) return jobs;
+      // A message may be faster than the answer that it follows.
+      if (generation === this.#generation) await this.#wait(Math.min(left, nextDue), request.signal);
+    }
+  }
+
+  async #claimNow({ queues, max }: ClaimRequest, wait: number): Promise<{ jobs: ClaimedJob[]; nextDue: number }> {
+    const { server } = this.#shared;
+    const token = this.#nextToken();
+    const noted = this.#noted;
+    const limit = Math.min(max, LARGEST_BATCH);
+    const lasts = wait === 0 ? 0 : Math.ceil(wait + SLACK);
+    this.#unanswered.add(token);
+    const answer = await server.ask(claim, [this.#id, token, this.#options.lease, limit, lasts, noted, queues], true);
+    this.#unanswered.delete(token);
+    const claimed = readClaim(answer);
+    server.noteTime(claimed.time);
+    const jobs = claimedJobs(claimed, queues, token);
+    this.#noted = jobs.length === 0 && (noted || lasts > 0);
+    return { jobs, nextDue: nextDueOf(claimed) };
+  }
+
+  /** Jobs that an earlier claim leased while its answer was lost on the way. Their leases would only pass. */
+  async #reclaim(queues: readonly string[]): Promise<ClaimedJob[]> {
+    if (this.#unanswered.size === 0) return [];
+    const [token = ""] = this.#unanswered;
+    const { server } = this.#shared;
+    const answer = await server.ask(reclaim, [token, this.#options.lease, this.#options.queues], true);
+    this.#unanswered.delete(token);
+    const jobs = claimedJobs(readClaim(answer), this.#options.queues, token);
+    return jobs.length > 0 ? jobs : this.#reclaim(queues);
+  }
+
+  /** Names the consumer, then the claim, then for inspection the worker. */
+  #nextToken(): string {
+    return `${this.#id}.${(++this.#claims).toString(36)}.${this.#options.worker}`;
+  }
+
+  /** Until there may be work, the time is over, the signal aborts or the consumer closes. */
+  #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        this.#waits.delete(end);
+        signal?.removeEventListener("abort", end);
+        resolve();
+      };
+      // At least 1 ms: Node's timers may fire up to a millisecond early.
+      const cancel = this.#shared.clock.schedule(end, Math.min(Math.max(1, Math.ceil(ms)), LONGEST_TIMER), true);
+      this.#waits.add(end);
+      signal?.addEventListener("abort", end, { once: true });
+    });
+  }
+
+  async settle(settlements: readonly Settlement[]): Promise<SettleStatus[]> {
+    const statuses: SettleStatus[] = [];
+    for (let from = 0; from < settlements.length; from += LARGEST_BATCH) {
+      const call = settleCall(settlements.slice(from, from + LARGEST_BATCH));
+      const letters = await this.#shared.server.letters(settle, call.args, true);
+      for (const status of settleStatuses(letters, call)) statuses.push(status);
+    }
+    return statuses;
+  }
+
+  async extend(leases: readonly Lease[]): Promise<LeaseStatus[]> {
+    const statuses: LeaseStatus[] = new Array(leases.length).fill("lost");
+    for (let from = 0; from < leases.length; from += LARGEST_BATCH) {
+      const groups = byQueue(leases, from, Math.min(from + LARGEST_BATCH, leases.length));
+      const args: Packable[] = [this.#options.lease];
+      for (const [queue, { pairs }] of groups) args.push([queue, pairs]);
+      const letters = await this.#shared.server.letters(extend, args, true);
+      const positions = [...groups.values()].flatMap(({ positions }) => positions);
+      for (const [at, position] of positions.entries())
+        statuses[position] = LEASE_STATUSES[letters[at] ?? ""] ?? "lost";
+    }
+    return statuses;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#wake();
+    this.#stopListening();
+    this.#onClose(this);
+    if (!this.#noted || !this.#shared.server.client.ready) return;
+    // Only so that nobody tells it of work that another could do; the note ends by itself.
+    await this.#shared.server.run(leave, [this.#id, this.#options.queues], true).catch(() => {});
+  }
+}
+
+const CANCEL = "c".charCodeAt(0);
+
+/** Milliseconds until the next job is due. */
+function nextDueOf({ time, nextDue }: Claimed): number {
+  return nextDue === undefined ? Number.POSITIVE_INFINITY : nextDue - time;
+}
+
+interface Extending {
+  readonly pairs: (Uint8Array | string)[];
+  readonly positions: number[];
+}
+
+function byQueue(leases: readonly Lease[], from: number, to: number): Map<string, Extending> {
+  const groups = new Map<string, Extending>();
+  for (let at = from; at < to; at++) {
+    const { id, queue, token } = leases[at] as Lease;
+    const group = groups.get(queue) ?? { pairs: [], positions: [] };
+    groups.set(queue, group);
+    group.pairs.push(encodeId(id), String(token));
+    group.positions.push(at);
+  }
+  return groups;
+}

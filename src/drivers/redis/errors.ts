@@ -1,0 +1,52 @@
+import { BrokerError, ConfigError, type OperationOutcome, TaskwrightError } from "../../job/errors.js";
+
+/** What Redis says, by how it begins or what is in it, and what to do about it. All of these are said before anything is written. */
+const REFUSALS: readonly (readonly [sign: RegExp, advice: string, retryable: boolean])[] = [
+  [/\bOOM\b/, "its memory is full: raise `maxmemory`, or let workers catch up", true],
+  [/\bREADONLY\b/, "this is a replica: taskwright looks for the primary again", true],
+  [/\bLOADING\b/, "it is loading its data after a start", true],
+  [/\bMASTERDOWN\b/, "its primary is away", true],
+  [/\bCLUSTERDOWN\b/, "the cluster does not serve all of its slots", true],
+  [/\bTRYAGAIN\b/, "the cluster is moving the keys", true],
+  [/\bBUSY\b/, "it is busy with somebody's slow script", true],
+  [/\bMISCONF\b/, "it cannot save to its disk, and is configured to refuse writes then: look into its log", true],
+  [/\bNOREPLICAS\b/, "too few of its replicas are there (`min-replicas-to-write`)", true],
+  [/max number of clients/, "it has no connection left: raise `maxclients`", true],
+];
+
+const DENIALS: readonly (readonly [sign: RegExp, advice: string])[] = [
+  [
+    /\b(NOAUTH|WRONGPASS)\b|invalid username-password/,
+    "user or password is missing or wrong: write redis://user:password@host",
+  ],
+  [
+    /\bNOPERM\b/,
+    "the user may not do that: allow it all keys and channels of the prefix, and scripts (`~{prefix}:* &{prefix}:* +@all`)",
+  ],
+  [/DB index is out of range/, "it has no database of that number"],
+  [/\bNOPROTO\b/, "it does not speak the protocol"],
+];
+
+/** A failure as the core knows it. `outcome`: what is known of the call where the connection and not the server failed. */
+export function toTaskwrightError(error: unknown, location: string, outcome: OperationOutcome): TaskwrightError {
+  if (error instanceof TaskwrightError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const at = `redis at ${location}`;
+  for (const [sign, advice] of DENIALS) {
+    if (sign.test(message)) return new ConfigError(`${at}: ${advice} (${firstLine(message)})`, { cause: error });
+  }
+  for (const [sign, advice, retryable] of REFUSALS) {
+    if (sign.test(message))
+      return new BrokerError(`${at}: ${advice} (${firstLine(message)})`, { cause: error, retryable });
+  }
+  return new BrokerError(`${at}: ${firstLine(message)}`, { cause: error, outcome });
+}
+
+/** The server has not seen this script, or has been told to forget it. */
+export function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOSCRIPT");
+}
+
+function firstLine(message: string): string {
+  return message.split("\n", 1)[0] ?? "";
+}

@@ -1,0 +1,45 @@
+import { type Capabilities, DEFAULT_CAPABILITIES } from "../../contracts/capabilities.js";
+import type { Driver } from "../../contracts/driver.js";
+import { connect } from "./connection.js";
+import { type RedisOptions, resolveOptions } from "./options.js";
+
+export type { IoredisClient } from "./client/ioredis.js";
+export type { RedisOptions } from "./options.js";
+
+const CAPABILITIES: Capabilities = { ...DEFAULT_CAPABILITIES, durability: "server-memory", broadcast: true };
+
+/**
+ * Jobs, outcomes and shared state in Redis 6.2 or later, or Valkey: one server, one watched by sentinels, or a cluster.
+ * It needs `npm install ioredis`.
+ *
+ * An acknowledged job is in the server's memory. With `appendonly yes` it survives the server's restart, with
+ * `appendfsync always` also a crash of its machine.
+ *
+ * @param options See {@link RedisOptions}; text is the URL.
+ * @throws {ConfigError} when an option is wrong.
+ *
+ * @example
+ * import { Taskwright } from "taskwright";
+ * import { redis } from "taskwright/drivers/redis";
+ *
+ * const app = new Taskwright({ broker: redis({ url: "redis://localhost:6379", prefix: "shop" }) });
+ */
+export function redis(options: RedisOptions | string = {}): Driver {
+  const settings = resolveOptions(typeof options === "string" ? { url: options } : options);
+  return {
+    name: "redis",
+    location: settings.location,
+    capabilities: CAPABILITIES,
+    maxBytes: settings.maxBytes,
+    connect: (environment) => connect(settings, environment),
+  };
+}
+
+/**
+ * The redis driver for a URL, in the forms of {@link RedisOptions.url}.
+ *
+ * @throws {ConfigError} when the URL has another form or another key.
+ */
+export function fromUrl(url: string): Driver {
+  return redis({ url });
+}

@@ -1,0 +1,197 @@
+import type { ConnectionOptions as TlsOptions } from "node:tls";
+import { maskUrl } from "../../config/mask.js";
+import { unknownKey } from "../../config/nearest.js";
+import { type Duration, parseDuration } from "../../job/duration.js";
+import { ConfigError } from "../../job/errors.js";
+import type { Address, IoredisClient } from "./client/ioredis.js";
+
+/** Where and how the redis driver keeps jobs. */
+export interface RedisOptions {
+  /**
+   * The server. Default `"redis://127.0.0.1:6379"`. One of
+   *
+   * - `redis://[user:password@]host[:port][/db]`, `rediss://` with TLS; `valkey://` and `valkeys://` are the same
+   * - `redis+unix:///path/of/socket?db=0`
+   * - `redis+sentinel://[user:password@]host[:port],host[:port]/name-of-the-primary[/db]`, `rediss+sentinel://` with TLS
+   * - `redis+cluster://[user:password@]host[:port],host[:port]`, `rediss+cluster://` with TLS
+   *
+   * with `?prefix=`, `?timeout=`, `?maxBytes=` as below, and `?sentinelPassword=`.
+   */
+  readonly url?: string;
+  /** An ioredis client (`Redis` or `Cluster`) to take the address and options from, instead of `url`. It stays yours to close. */
+  readonly client?: IoredisClient;
+  /** Begins every key, as `{prefix}:`, so that the jobs of different prefixes never meet. Default `"taskwright"`. */
+  readonly prefix?: string;
+  /** How long a call waits for the connection, and for an answer. Default `"10s"`. */
+  readonly timeout?: Duration;
+  /** The longest body of a job or outcome, in bytes. Default 1,048,576 (1 MiB). */
+  readonly maxBytes?: number;
+  /** Options for TLS, such as `ca`. Default: those of Node, where the URL asks for TLS. */
+  readonly tls?: TlsOptions;
+}
+
+/** Options with everything decided. */
+export interface Settings {
+  readonly address: Address | IoredisClient;
+  /** Where it connects to, without secrets. */
+  readonly location: string;
+  readonly prefix: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly maxBytes: number;
+}
+
+const OPTION_NAMES = ["url", "client", "prefix", "timeout", "maxBytes", "tls"];
+const QUERY_NAMES = ["prefix", "timeout", "maxBytes", "db", "sentinelPassword"];
+const DEFAULT_URL = "redis://127.0.0.1:6379";
+const DEFAULT_PREFIX = "taskwright";
+const DEFAULT_MAX_BYTES = 1024 * 1024;
+const PORT = 6379;
+const SENTINEL_PORT = 26379;
+
+const FORM =
+  /^(redis|rediss|valkey|valkeys)(?:\+(sentinel|cluster|unix))?:\/\/(?:([^@/]*)@)?([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/i;
+
+/** @throws {ConfigError} naming the option that is wrong and what it may be. */
+export function resolveOptions(options: RedisOptions): Settings {
+  for (const key of Object.keys(options)) {
+    if (!OPTION_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, OPTION_NAMES, "redis()"));
+  }
+  if (options.url !== undefined && options.client !== undefined) {
+    throw new ConfigError("redis() takes a url or a client, not both");
+  }
+  const { client, url = DEFAULT_URL, tls } = options;
+  const parsed = client === undefined ? parseUrl(url) : undefined;
+  const merged = { ...parsed?.options, ...options };
+  return {
+    address: addressOf(parsed?.address ?? assertClient(client), tls),
+    location: client === undefined ? maskUrl(url) : "redis: (the given client)",
+    prefix: checkPrefix(merged.prefix ?? DEFAULT_PREFIX),
+    timeout: parseDuration(merged.timeout ?? "10s", "timeout"),
+    maxBytes: checkMaxBytes(merged.maxBytes ?? DEFAULT_MAX_BYTES),
+  };
+}
+
+function addressOf(address: Address | IoredisClient, tls: TlsOptions | undefined): Address | IoredisClient {
+  return tls === undefined || "duplicate" in address ? address : { ...address, tls };
+}
+
+function assertClient(client: unknown): IoredisClient {
+  const { duplicate, options } = (client ?? {}) as { duplicate?: unknown; options?: unknown };
+  if (typeof duplicate === "function" && typeof options === "object") return client as IoredisClient;
+  throw new ConfigError("client is no ioredis client: give a `new Redis(...)` or `new Cluster(...)` of ioredis");
+}
+
+interface Parsed {
+  readonly address: Address;
+  readonly options: Pick<RedisOptions, "prefix" | "timeout" | "maxBytes">;
+}
+
+/** @throws {ConfigError} when the URL has another form or another key. */
+export function parseUrl(url: string): Parsed {
+  const match = FORM.exec(url);
+  if (!match) {
+    throw new ConfigError(`"${maskUrl(url)}" is not a redis URL: write redis://user:password@localhost:6379/0`);
+  }
+  const [, scheme = "", mode = "", user, hosts = "", path = "", search = ""] = match;
+  const query = parseQuery(search);
+  const address = { ...places(mode.toLowerCase(), hosts, path, query.db, url), ...userOf(user, url) };
+  const secure = /^(rediss|valkeys)$/i.test(scheme);
+  const { prefix, timeout, maxBytes, sentinelPassword } = query;
+  return {
+    address: {
+      ...address,
+      ...(secure && { tls: {} }),
+      ...(sentinelPassword !== undefined && { sentinelPassword }),
+    },
+    options: {
+      ...(prefix !== undefined && { prefix }),
+      ...(timeout !== undefined && { timeout }),
+      ...(maxBytes !== undefined && { maxBytes: Number(maxBytes) }),
+    },
+  };
+}
+
+function parseQuery(query: string): Partial<Record<string, string>> {
+  const values: Record<string, string> = {};
+  for (const [key, value] of new URLSearchParams(query)) {
+    if (!QUERY_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, QUERY_NAMES, "the redis URL"));
+    values[key] = value;
+  }
+  return values;
+}
+
+function places(mode: string, hosts: string, path: string, db: string | undefined, url: string): Address {
+  const parts = path.split("/").filter((part) => part !== "");
+  switch (mode) {
+    case "unix":
+      if (hosts !== "" || path === "")
+        throw new ConfigError(`"${maskUrl(url)}" has no path: write redis+unix:///path/of/socket`);
+      return { kind: "standalone", nodes: [], path: decode(path, url), db: parseDb(db, url) };
+    case "sentinel": {
+      const [primary, number] = parts;
+      if (primary === undefined) {
+        throw new ConfigError(
+          `"${maskUrl(url)}" does not name the primary: write redis+sentinel://host:26379/mymaster`,
+        );
+      }
+      return {
+        kind: "sentinel",
+        nodes: nodesOf(hosts, SENTINEL_PORT, url),
+        primary: decode(primary, url),
+        db: parseDb(number ?? db, url),
+      };
+    }
+    case "cluster":
+      if ((parts[0] ?? db ?? "0") !== "0")
+        throw new ConfigError(`a Redis cluster has only database 0: leave it out of "${maskUrl(url)}"`);
+      return { kind: "cluster", nodes: nodesOf(hosts, PORT, url), db: 0 };
+    default:
+      return { kind: "standalone", nodes: nodesOf(hosts, PORT, url).slice(0, 1), db: parseDb(parts[0] ?? db, url) };
+  }
+}
+
+function nodesOf(hosts: string, defaultPort: number, url: string): Address["nodes"] {
+  return (hosts === "" ? "127.0.0.1" : hosts).split(",").map((host) => {
+    const match = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(host.trim());
+    const port = Number(match?.[2] ?? defaultPort);
+    if (!match?.[1] || port > 65_535)
+      throw new ConfigError(`"${host}" in "${maskUrl(url)}" is not a host or host:port`);
+    return { host: match[1].replace(/^\[|\]$/g, ""), port };
+  });
+}
+
+function parseDb(text: string | undefined, url: string): number {
+  if (text === undefined) return 0;
+  if (!/^\d{1,5}$/.test(text))
+    throw new ConfigError(`the database in "${maskUrl(url)}" is not a number: write redis://localhost:6379/0`);
+  return Number(text);
+}
+
+function userOf(user: string | undefined, url: string): Pick<Address, "username" | "password"> {
+  if (user === undefined) return {};
+  const [name = "", ...rest] = user.split(":");
+  const password = rest.join(":");
+  return {
+    ...(name !== "" && { username: decode(name, url) }),
+    ...(password !== "" && { password: decode(password, url) }),
+  };
+}
+
+function decode(text: string, url: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ConfigError(`"${maskUrl(url)}" is not well encoded: write a percent sign as %25`);
+  }
+}
+
+function checkPrefix(prefix: string): string {
+  if (typeof prefix === "string" && /^[^{}\s]{1,100}$/.test(prefix)) return prefix;
+  throw new ConfigError(`prefix cannot be "${prefix}": 1 to 100 characters without braces or blanks`);
+}
+
+function checkMaxBytes(bytes: number): number {
+  if (Number.isSafeInteger(bytes) && bytes > 0 && bytes <= 512 * 1024 * 1024) return bytes;
+  throw new ConfigError(`maxBytes cannot be ${bytes}: a whole number of bytes, up to Redis's own limit of 512 MiB`);
+}

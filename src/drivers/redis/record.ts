@@ -1,0 +1,88 @@
+import type { OutgoingJob } from "../../contracts/broker.js";
+import { UnreadableError } from "../../job/errors.js";
+import { decodeHeaders, encodeHeaders } from "../../job/headers.js";
+
+/** The queue of most jobs costs no bytes. */
+const DEFAULT_QUEUE = "default";
+const PRIORITY = 0x0f;
+const IN_DEFAULT_QUEUE = 0x10;
+const HAS_HEADERS = 0x20;
+const TIME_BYTES = 6;
+
+/** A published job as Redis keeps it, never rewritten. What happens to it later is in its {@link History}. */
+export interface StoredJob {
+  readonly queue: string;
+  readonly priority: number;
+  /** Epoch ms at which it was published, by the server's clock as the producer knew it. Tells only how long it waits. */
+  readonly publishedAt: number;
+  readonly body: Buffer;
+  readonly headers?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * `flags and priority (1), [queue size (2), queue], time (6), [headers size (4), headers], body`. Scripts read
+ * the priority and the queue, nothing else.
+ */
+export function encodeJob(job: OutgoingJob, publishedAt: number): Buffer {
+  const { queue, priority, headers, body } = job;
+  if (queue === DEFAULT_QUEUE && headers === undefined) return encodeUsual(priority, publishedAt, body);
+  const parts: Uint8Array[] = [Buffer.of(flagsOf(job))];
+  if (queue !== DEFAULT_QUEUE) parts.push(sized(Buffer.from(queue), 2));
+  parts.push(timeBytes(publishedAt));
+  const encoded = encodeHeaders(headers);
+  if (encoded !== undefined) parts.push(sized(encoded, 4));
+  parts.push(body);
+  return Buffer.concat(parts);
+}
+
+function encodeUsual(priority: number, publishedAt: number, body: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(1 + TIME_BYTES + body.length);
+  bytes[0] = priority | IN_DEFAULT_QUEUE;
+  bytes.writeUIntBE(publishedAt, 1, TIME_BYTES);
+  bytes.set(body, 1 + TIME_BYTES);
+  return bytes;
+}
+
+function flagsOf({ queue, priority, headers }: OutgoingJob): number {
+  return priority | (queue === DEFAULT_QUEUE ? IN_DEFAULT_QUEUE : 0) | (headers === undefined ? 0 : HAS_HEADERS);
+}
+
+/** @throws {UnreadableError} where the bytes are none of ours. */
+export function decodeJob(bytes: Buffer): StoredJob {
+  try {
+    return readJob(bytes);
+  } catch (error) {
+    throw new UnreadableError("a job in Redis is damaged, or not taskwright's", { cause: error });
+  }
+}
+
+function readJob(bytes: Buffer): StoredJob {
+  const flags = bytes.readUInt8(0);
+  let at = 1;
+  let queue = DEFAULT_QUEUE;
+  if ((flags & IN_DEFAULT_QUEUE) === 0) {
+    const size = bytes.readUInt16BE(at);
+    queue = bytes.toString("utf8", at + 2, at + 2 + size);
+    at += 2 + size;
+  }
+  const publishedAt = bytes.readUIntBE(at, TIME_BYTES);
+  at += TIME_BYTES;
+  const job = { queue, priority: flags & PRIORITY, publishedAt };
+  if ((flags & HAS_HEADERS) === 0) return { ...job, body: bytes.subarray(at) };
+  const size = bytes.readUInt32BE(at);
+  const end = at + 4 + size;
+  return { ...job, ...decodeHeaders(bytes.subarray(at + 4, end)), body: bytes.subarray(end) };
+}
+
+function timeBytes(time: number): Buffer {
+  const bytes = Buffer.allocUnsafe(TIME_BYTES);
+  bytes.writeUIntBE(time, 0, TIME_BYTES);
+  return bytes;
+}
+
+function sized(content: Uint8Array, sizeBytes: number): Buffer {
+  const bytes = Buffer.allocUnsafe(sizeBytes + content.length);
+  bytes.writeUIntBE(content.length, 0, sizeBytes);
+  bytes.set(content, sizeBytes);
+  return bytes;
+}

@@ -1,0 +1,187 @@
+/**
+ * The part of MessagePack that Redis's `cmsgpack` speaks with us: arrays, byte strings, numbers and booleans. One packed
+ * argument a script instead of two or more a job took enqueueing from 277,000 to 547,000 jobs a second in batches of 100,
+ * and one packed answer took claiming from 169,000 to 209,000 (ioredis, 2 cores): the client spends its time on arguments.
+ */
+export type Packable = string | number | boolean | Uint8Array | readonly Packable[];
+
+/** What comes back: strings as bytes, nil as `undefined`. */
+export type Unpacked = number | boolean | undefined | Buffer | Unpacked[];
+
+const INITIAL_SIZE = 4096;
+
+/** Packs one value. */
+export function pack(value: Packable): Buffer {
+  const writer = new Writer();
+  writer.write(value);
+  return writer.bytes();
+}
+
+class Writer {
+  #buffer = Buffer.allocUnsafe(INITIAL_SIZE);
+  #length = 0;
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  write(value: Packable): void {
+    if (typeof value === "string") this.#text(value);
+    else if (value instanceof Uint8Array) this.#raw(value);
+    else if (typeof value === "number") this.#number(value);
+    else if (typeof value === "boolean") this.#byte(value ? 0xc3 : 0xc2);
+    else this.#array(value);
+  }
+
+  #array(values: readonly Packable[]): void {
+    this.#head(0xdd, values.length);
+    for (const value of values) this.write(value);
+  }
+
+  #text(text: string): void {
+    const size = Buffer.byteLength(text);
+    this.#sized(size);
+    this.#reserve(size);
+    this.#length += this.#buffer.write(text, this.#length);
+  }
+
+  #raw(bytes: Uint8Array): void {
+    this.#sized(bytes.length);
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  #sized(size: number): void {
+    if (size < 32) this.#byte(0xa0 | size);
+    else this.#head(0xdb, size);
+  }
+
+  #number(value: number): void {
+    if (Number.isInteger(value) && value >= 0 && value < 128) return this.#byte(value);
+    this.#reserve(9);
+    this.#buffer[this.#length] = 0xcb;
+    this.#buffer.writeDoubleBE(value, this.#length + 1);
+    this.#length += 9;
+  }
+
+  #head(type: number, size: number): void {
+    this.#reserve(5);
+    this.#buffer[this.#length] = type;
+    this.#buffer.writeUInt32BE(size, this.#length + 1);
+    this.#length += 5;
+  }
+
+  #byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = value;
+  }
+
+  #reserve(size: number): void {
+    const needed = this.#length + size;
+    if (needed <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}
+
+/** Reads one packed value. Byte strings are views into `bytes`. Throws a RangeError where it is cut short. */
+export function unpack(bytes: Buffer): Unpacked {
+  return new Reader(bytes).read();
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  read(): Unpacked {
+    const bytes = this.#bytes;
+    const type = bytes.readUInt8(this.#at++);
+    if (type < 0x80) return type;
+    if (type >= 0xe0) return type - 0x100;
+    if (type >= 0xa0 && type < 0xc0) return this.#raw(type & 0x1f);
+    if (type >= 0x90 && type < 0xa0) return this.#array(type & 0x0f);
+    return this.#long(type);
+  }
+
+  #long(type: number): Unpacked {
+    switch (type) {
+      case 0xc0:
+        return undefined;
+      case 0xc2:
+        return false;
+      case 0xc3:
+        return true;
+      case 0xc4:
+      case 0xd9:
+        return this.#raw(this.#unsigned(1));
+      case 0xc5:
+      case 0xda:
+        return this.#raw(this.#unsigned(2));
+      case 0xc6:
+      case 0xdb:
+        return this.#raw(this.#unsigned(4));
+      case 0xdc:
+        return this.#array(this.#unsigned(2));
+      case 0xdd:
+        return this.#array(this.#unsigned(4));
+      default:
+        return this.#number(type);
+    }
+  }
+
+  #number(type: number): number {
+    const bytes = this.#bytes;
+    switch (type) {
+      case 0xca:
+        return bytes.readFloatBE(this.#take(4));
+      case 0xcb:
+        return bytes.readDoubleBE(this.#take(8));
+      case 0xcc:
+        return this.#unsigned(1);
+      case 0xcd:
+        return this.#unsigned(2);
+      case 0xce:
+        return this.#unsigned(4);
+      case 0xcf:
+        return this.#unsigned(4) * 2 ** 32 + this.#unsigned(4);
+      case 0xd0:
+        return bytes.readInt8(this.#take(1));
+      case 0xd1:
+        return bytes.readInt16BE(this.#take(2));
+      case 0xd2:
+        return bytes.readInt32BE(this.#take(4));
+      case 0xd3:
+        return bytes.readInt32BE(this.#take(4)) * 2 ** 32 + this.#unsigned(4);
+      default:
+        throw new RangeError(`byte 0x${type.toString(16)} begins nothing that Redis sends`);
+    }
+  }
+
+  #unsigned(size: number): number {
+    return this.#bytes.readUIntBE(this.#take(size), size);
+  }
+
+  #raw(size: number): Buffer {
+    const at = this.#take(size);
+    if (this.#at > this.#bytes.length) throw new RangeError("the answer is cut short");
+    return this.#bytes.subarray(at, this.#at);
+  }
+
+  #array(size: number): Unpacked[] {
+    const values: Unpacked[] = [];
+    for (let index = 0; index < size; index++) values.push(this.read());
+    return values;
+  }
+
+  #take(size: number): number {
+    const at = this.#at;
+    this.#at += size;
+    return at;
+  }
+}
