@@ -32,6 +32,18 @@ add(1);
 // @ts-expect-error: one too many
 add(1, 2, 3);
 
+// A broadcast is a task like any other, and says so with a boolean: for all its jobs, for one, or for a stub.
+const clear = app.task("clear", { broadcast: true, queue: "caches" }, (key: string) => key.length);
+expectTypeOf(clear.enqueue).parameters.toEqualTypeOf<[key: string]>();
+expectTypeOf(await clear.enqueue("a")).toEqualTypeOf<Job<number>>();
+expectTypeOf(add.with({ broadcast: true })).toEqualTypeOf<BoundTask<[a: number, b: number], number>>();
+app.remoteTask<[string], void>("elsewhere", { broadcast: true });
+app.send("elsewhere", { broadcast: true });
+// @ts-expect-error: a boolean
+app.task("wrong", { broadcast: "yes" }, () => {});
+// @ts-expect-error: a boolean
+add.with({ broadcast: 1 });
+
 // Enqueueing takes the same arguments and gives the awaited result.
 expectTypeOf(add.enqueue).parameters.toEqualTypeOf<[a: number, b: number]>();
 expectTypeOf(add.enqueue(1, 2)).toEqualTypeOf<PendingJob<number>>();
