@@ -22,6 +22,8 @@ export interface TestedDriver {
   readonly capabilities: Capabilities;
   /** Makes an empty place. */
   open(): Promise<Place>;
+  /** Its server decides what time it is, so time really passes. */
+  readonly serverClock?: true;
   /** What it does not pass yet, and why. */
   readonly skip?: readonly Skip[];
 }
@@ -39,6 +41,7 @@ const DRIVERS: Readonly<Record<string, TestedDriver>> = {
   redis: {
     capabilities: redis().capabilities,
     open: async () => placeWithServerClock(redis(await redisPlace())),
+    serverClock: true,
   },
 };
 

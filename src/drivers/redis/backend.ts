@@ -1,4 +1,5 @@
 import type { OutcomeRecord, Report, ReportRecord, ResultBackend } from "../../contracts/backend.js";
+import { batches } from "./batches.js";
 import { decodeOutcome, outcomeArgs } from "./outcome.js";
 import { forgetOutcomes, readReport, report, storeOutcomes } from "./scripts/outcomes.js";
 import type { Server } from "./server.js";
@@ -11,24 +12,30 @@ export class RedisBackend implements ResultBackend {
   }
 
   async store(outcomes: readonly OutcomeRecord[]): Promise<void> {
-    if (outcomes.length === 0) return;
-    const args = outcomes.map((outcome) => {
-      const [name, value, ttl] = outcomeArgs(outcome);
-      return [name, outcome.attempt, value, ttl];
-    });
-    await this.#server.run(storeOutcomes, args, true);
+    for (const batch of batches(outcomes)) {
+      const args = batch.map((outcome) => {
+        const [name, value, ttl] = outcomeArgs(outcome);
+        return [name, outcome.attempt, value, ttl];
+      });
+      await this.#server.run(storeOutcomes, args, true);
+    }
   }
 
   async read(ids: readonly string[]): Promise<(OutcomeRecord | undefined)[]> {
-    if (ids.length === 0) return [];
     const { prefix } = this.#server;
-    const values = await this.#server.command("MGET", ...ids.map((id) => `${prefix}outcome:${id}`));
-    return ids.map((id, index) => decodeOutcome(id, Array.isArray(values) ? values[index] : undefined));
+    const found: (OutcomeRecord | undefined)[] = [];
+    for (const batch of batches(ids)) {
+      const values = await this.#server.command("MGET", ...batch.map((id) => `${prefix}outcome:${id}`));
+      for (const [at, id] of batch.entries())
+        found.push(decodeOutcome(id, Array.isArray(values) ? values[at] : undefined));
+    }
+    return found;
   }
 
   async forget(ids: readonly string[]): Promise<number> {
-    if (ids.length === 0) return 0;
-    return Number(await this.#server.run(forgetOutcomes, ids, true));
+    let forgotten = 0;
+    for (const batch of batches(ids)) forgotten += Number(await this.#server.run(forgetOutcomes, batch, true));
+    return forgotten;
   }
 
   async report(reports: readonly Report[]): Promise<void> {

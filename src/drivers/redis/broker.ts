@@ -11,6 +11,7 @@ import type {
 } from "../../contracts/broker.js";
 import type { Random } from "../../contracts/clock.js";
 import { BrokerError, TaskwrightError, UnsupportedError } from "../../job/errors.js";
+import { batches } from "./batches.js";
 import { RedisConsumer, type Shared } from "./consumer.js";
 import { encodeId } from "./ids.js";
 import { outcomeArgs } from "./outcome.js";
@@ -59,10 +60,13 @@ export class RedisBroker implements Broker {
   }
 
   async cancel(requests: readonly CancelRequest[]): Promise<CancelStatus[]> {
-    if (requests.length === 0) return [];
-    const args = requests.map(({ id, outcome }) => [encodeId(id), ...outcomeArgs(outcome)]);
-    const letters = await this.#shared.server.letters(cancel, args, true);
-    return requests.map((_, at) => CANCEL_STATUSES[letters[at] ?? ""] ?? "absent");
+    const statuses: CancelStatus[] = [];
+    for (const batch of batches(requests)) {
+      const args = batch.map(({ id, outcome }) => [encodeId(id), ...outcomeArgs(outcome)]);
+      const letters = await this.#shared.server.letters(cancel, args, true);
+      for (const letter of letters) statuses.push(CANCEL_STATUSES[letter] ?? "absent");
+    }
+    return statuses;
   }
 
   async sweep({ max, delay, jitter }: SweepOptions): Promise<SweepReport> {

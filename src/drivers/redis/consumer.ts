@@ -11,6 +11,7 @@ import type {
 } from "../../contracts/broker.js";
 import type { Clock } from "../../contracts/clock.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
+import { batches, LARGEST_BATCH } from "./batches.js";
 import { type Claimed, claimedJobs, readClaim } from "./claimed.js";
 import { decodeId, encodeId } from "./ids.js";
 import { claim } from "./scripts/claim.js";
@@ -22,9 +23,6 @@ import type { Server } from "./server.js";
 import { settleCall, settleStatuses } from "./settle.js";
 import type { Subscriptions } from "./subscriptions.js";
 import type { Packable } from "./wire.js";
-
-/** What one script handles at once, so that it never holds the server for long: about 2 ms. */
-const LARGEST_BATCH = 1000;
 
 /** `setTimeout` holds no longer than this, 24.8 days; a claim that wakes early looks again. */
 const LONGEST_TIMER = 2_147_483_647;
@@ -155,8 +153,8 @@ export class RedisConsumer implements Consumer {
 
   async settle(settlements: readonly Settlement[]): Promise<SettleStatus[]> {
     const statuses: SettleStatus[] = [];
-    for (let from = 0; from < settlements.length; from += LARGEST_BATCH) {
-      const call = settleCall(settlements.slice(from, from + LARGEST_BATCH));
+    for (const batch of batches(settlements)) {
+      const call = settleCall(batch);
       const letters = await this.#shared.server.letters(settle, call.args, true);
       for (const status of settleStatuses(letters, call)) statuses.push(status);
     }

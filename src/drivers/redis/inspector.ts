@@ -7,6 +7,7 @@ import type {
   QueueSummary,
 } from "../../contracts/inspector.js";
 import { ConfigError } from "../../job/errors.js";
+import { batches } from "./batches.js";
 import { decodeHistory } from "./history.js";
 import { decodeId, encodeId } from "./ids.js";
 import { decodeJob } from "./record.js";
@@ -33,9 +34,12 @@ export class RedisInspector implements Inspector {
   }
 
   async find(ids: readonly string[]): Promise<(JobRecord | undefined)[]> {
-    if (ids.length === 0) return [];
-    const found = list(await this.#server.ask(findJobs, ids.map(encodeId)));
-    return ids.map((_, at) => toRecord(found[at]));
+    const records: (JobRecord | undefined)[] = [];
+    for (const batch of batches(ids)) {
+      const found = list(await this.#server.ask(findJobs, batch.map(encodeId)));
+      for (const at of batch.keys()) records.push(toRecord(found[at]));
+    }
+    return records;
   }
 
   /** Queue by queue and state by state, since jobs are kept so. */
@@ -75,19 +79,27 @@ export class RedisInspector implements Inspector {
     return [queue, STATES.indexOf(state), Number(score), Buffer.isBuffer(last) ? last.toString("base64url") : ""];
   }
 
-  async retry(ids: readonly string[]): Promise<string[]> {
-    if (ids.length === 0) return [];
-    const letters = await this.#server.letters(
-      retryDead,
-      ids.map((id) => [encodeId(id), id]),
+  retry(ids: readonly string[]): Promise<string[]> {
+    return this.#pick(ids, (batch) =>
+      this.#server.letters(
+        retryDead,
+        batch.map((id) => [encodeId(id), id]),
+      ),
     );
-    return ids.filter((_, at) => letters[at] === "1");
   }
 
-  async discard(ids: readonly string[]): Promise<string[]> {
-    if (ids.length === 0) return [];
-    const letters = await this.#server.letters(discardJobs, ids.map(encodeId), true);
-    return ids.filter((_, at) => letters[at] === "1");
+  discard(ids: readonly string[]): Promise<string[]> {
+    return this.#pick(ids, (batch) => this.#server.letters(discardJobs, batch.map(encodeId), true));
+  }
+
+  /** Those for which a script says "1". */
+  async #pick(ids: readonly string[], run: (batch: readonly string[]) => Promise<string>): Promise<string[]> {
+    const picked: string[] = [];
+    for (const batch of batches(ids)) {
+      const letters = await run(batch);
+      for (const [at, id] of batch.entries()) if (letters[at] === "1") picked.push(id);
+    }
+    return picked;
   }
 
   async purge(queue: string, states: readonly QueuedState[]): Promise<number> {
