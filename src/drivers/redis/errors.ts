@@ -39,7 +39,9 @@ export function toTaskwrightError(error: unknown, location: string, outcome: Ope
     if (sign.test(message))
       return new BrokerError(`${at}: ${advice} (${firstLine(message)})`, { cause: error, retryable });
   }
-  return new BrokerError(`${at}: ${firstLine(message)}`, { cause: error, outcome });
+  const broken = error instanceof Error && error.name === "MaxRetriesPerRequestError";
+  const what = broken ? "the connection broke before the answer came" : firstLine(message);
+  return new BrokerError(`${at}: ${what}`, { cause: error, outcome });
 }
 
 /** The server has not seen this script, or has been told to forget it. */

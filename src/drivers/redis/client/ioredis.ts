@@ -107,7 +107,10 @@ function behaviourOf(random: Random): object {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
-    maxRetriesPerRequest: null,
+    // Commands that were sent fail when their connection breaks; else ioredis would forget them, and they never settle.
+    maxRetriesPerRequest: 0,
+    // It asks again after the server's own estimate, up to this.
+    maxLoadingRetryTime: LONGEST_RETRY,
     connectTimeout: 5000,
     keepAlive: 10_000,
     retryStrategy,
