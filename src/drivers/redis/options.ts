@@ -50,7 +50,7 @@ const PORT = 6379;
 const SENTINEL_PORT = 26379;
 
 const FORM =
-  /^(redis|rediss|valkey|valkeys)(?:\+(sentinel|cluster|unix))?:\/\/(?:([^@/]*)@)?([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/i;
+  /^(?:(rediss?|valkeys?)|(rediss?)\+(sentinel|cluster)|redis\+(unix)):\/\/(?:([^@/?#]*)@)?([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/i;
 
 /** @throws {ConfigError} naming the option that is wrong and what it may be. */
 export function resolveOptions(options: RedisOptions): Settings {
@@ -59,6 +59,9 @@ export function resolveOptions(options: RedisOptions): Settings {
   }
   if (options.url !== undefined && options.client !== undefined) {
     throw new ConfigError("redis() takes a url or a client, not both");
+  }
+  if (options.tls !== undefined && options.client !== undefined) {
+    throw new ConfigError("redis() takes tls with a url: a client has its own");
   }
   const { client, url = DEFAULT_URL, tls } = options;
   const parsed = client === undefined ? parseUrl(url) : undefined;
@@ -93,10 +96,11 @@ export function parseUrl(url: string): Parsed {
   if (!match) {
     throw new ConfigError(`"${maskUrl(url)}" is not a redis URL: write redis://user:password@localhost:6379/0`);
   }
-  const [, scheme = "", mode = "", user, hosts = "", path = "", search = ""] = match;
-  const query = parseQuery(search);
-  const address = { ...places(mode.toLowerCase(), hosts, path, query.db, url), ...userOf(user, url) };
-  const secure = /^(rediss|valkeys)$/i.test(scheme);
+  const [, one, many, several, unix, user, hosts = "", path = "", search = ""] = match;
+  const query = parseQuery(search, url);
+  const mode = (several ?? unix ?? "").toLowerCase();
+  const address = { ...places(mode, hosts, path, query.db, url), ...userOf(user, url) };
+  const secure = /^(rediss|valkeys)$/i.test(one ?? many ?? "");
   const { prefix, timeout, maxBytes, sentinelPassword } = query;
   return {
     address: {
@@ -112,9 +116,11 @@ export function parseUrl(url: string): Parsed {
   };
 }
 
-function parseQuery(query: string): Partial<Record<string, string>> {
+function parseQuery(query: string, url: string): Partial<Record<string, string>> {
   const values: Record<string, string> = {};
   for (const [key, value] of new URLSearchParams(query)) {
+    // The end of a password with a question mark.
+    if (key.includes("@")) throw new ConfigError(`"${maskUrl(url)}" is not well encoded: write a question mark as %3F`);
     if (!QUERY_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, QUERY_NAMES, "the redis URL"));
     values[key] = value;
   }
@@ -129,7 +135,7 @@ function places(mode: string, hosts: string, path: string, db: string | undefine
         throw new ConfigError(`"${maskUrl(url)}" has no path: write redis+unix:///path/of/socket`);
       return { kind: "standalone", nodes: [], path: decode(path, url), db: parseDb(db, url) };
     case "sentinel": {
-      const [primary, number] = parts;
+      const [primary, ...rest] = parts;
       if (primary === undefined) {
         throw new ConfigError(
           `"${maskUrl(url)}" does not name the primary: write redis+sentinel://host:26379/mymaster`,
@@ -139,24 +145,29 @@ function places(mode: string, hosts: string, path: string, db: string | undefine
         kind: "sentinel",
         nodes: nodesOf(hosts, SENTINEL_PORT, url),
         primary: decode(primary, url),
-        db: parseDb(number ?? db, url),
+        db: parseDb(rest.join("/") || db, url),
       };
     }
     case "cluster":
-      if ((parts[0] ?? db ?? "0") !== "0")
+      if ((parts.join("/") || (db ?? "0")) !== "0")
         throw new ConfigError(`a Redis cluster has only database 0: leave it out of "${maskUrl(url)}"`);
       return { kind: "cluster", nodes: nodesOf(hosts, PORT, url), db: 0 };
     default:
-      return { kind: "standalone", nodes: nodesOf(hosts, PORT, url).slice(0, 1), db: parseDb(parts[0] ?? db, url) };
+      if (hosts.includes(","))
+        throw new ConfigError(`"${maskUrl(url)}" has several hosts: write redis+cluster:// or redis+sentinel://`);
+      return { kind: "standalone", nodes: nodesOf(hosts, PORT, url), db: parseDb(parts.join("/") || db, url) };
   }
 }
 
 function nodesOf(hosts: string, defaultPort: number, url: string): Address["nodes"] {
   return (hosts === "" ? "127.0.0.1" : hosts).split(",").map((host) => {
-    const match = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(host.trim());
+    const match = /^(\[[^\]]+\]|[^:@]+)(?::(\d+))?$/.exec(host.trim());
     const port = Number(match?.[2] ?? defaultPort);
-    if (!match?.[1] || port > 65_535)
-      throw new ConfigError(`"${host}" in "${maskUrl(url)}" is not a host or host:port`);
+    // The host is not shown by itself: it is a part of the password when that is not encoded.
+    if (!match?.[1] || port === 0 || port > 65_535)
+      throw new ConfigError(
+        `"${maskUrl(url)}" has a host that is not host or host:port (in a password, write "/" as %2F and "@" as %40)`,
+      );
     return { host: match[1].replace(/^\[|\]$/g, ""), port };
   });
 }

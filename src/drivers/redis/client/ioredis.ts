@@ -37,11 +37,23 @@ interface Ioredis {
   disconnect(): void;
   on(event: string, listener: (...args: never[]) => void): unknown;
   off(event: string, listener: (...args: never[]) => void): unknown;
+  duplicate(overrides?: object): Ioredis;
+  readonly options: { host?: string; port?: number };
   callBuffer(command: string, ...args: (string | Buffer)[]): Promise<unknown>;
   subscribe(...channels: string[]): Promise<unknown>;
   unsubscribe(...channels: string[]): Promise<unknown>;
   /** Of a cluster only. */
-  nodes?(role: "master"): { readonly options: object }[];
+  nodes?(): Ioredis[];
+}
+
+/** A `Redis` takes options to override, a `Cluster` nodes before them. */
+interface Duplicating {
+  duplicate(...overrides: object[]): Ioredis;
+}
+
+interface Behaviour {
+  readonly [option: string]: unknown;
+  readonly retryStrategy: (tries: number) => number;
 }
 
 interface Library {
@@ -53,9 +65,11 @@ interface Library {
 const FIRST_RETRY = 50;
 const LONGEST_RETRY = 2000;
 
-/** Loads ioredis and opens its connections. They connect by themselves, again and again, until `close`. */
+/** Opens connections of ioredis. They connect by themselves, again and again, until `close`. */
 export async function openIoredis(address: Address | IoredisClient, random: Random): Promise<RedisClient> {
-  return new IoredisAdapter(makerOf(await load(), address, random), random);
+  // A client brings its library with it.
+  const commands = "duplicate" in address ? likeClient(address, random) : toAddress(await load(), address, random);
+  return new IoredisAdapter(commands, random);
 }
 
 async function load(): Promise<Library> {
@@ -66,23 +80,19 @@ async function load(): Promise<Library> {
   }
 }
 
-/** Makes connections that are not open yet. */
-interface Maker {
-  readonly cluster: boolean;
-  commands(): Ioredis;
-  /** The connection for messages. That of a cluster is to one of its nodes, `known` by the other connection. */
-  messages(known: Ioredis): Ioredis;
+/** The connection for commands, not open yet. */
+function toAddress({ Redis, Cluster }: Library, address: Address, random: Random): Ioredis {
+  const options = { ...redisOptions(address), ...behaviourOf(random) };
+  return address.kind === "cluster" ? new Cluster(address.nodes, clusterOptions(options)) : new Redis(options);
 }
 
-function makerOf({ Redis, Cluster }: Library, address: Address | IoredisClient, random: Random): Maker {
+/** The same with all that a client was told of its servers, such as `natMap` and `dnsLookup`. */
+function likeClient(client: IoredisClient, random: Random): Ioredis {
   const behaviour = behaviourOf(random);
-  if ("duplicate" in address) return duplicating({ Redis, Cluster }, address, behaviour);
-  const redis = redisOptions(address);
-  if (address.kind !== "cluster") {
-    const make = () => new Redis({ ...redis, ...behaviour });
-    return { cluster: false, commands: make, messages: make };
-  }
-  return clusterMaker({ Redis, Cluster }, address.nodes, redis, behaviour);
+  const { duplicate } = client as unknown as Duplicating;
+  return client.isCluster === true
+    ? duplicate.call(client, [], clusterOptions(behaviour))
+    : duplicate.call(client, behaviour);
 }
 
 function redisOptions({ kind, nodes, path, primary, sentinelPassword, db, tls, ...user }: Address): object {
@@ -100,7 +110,7 @@ function redisOptions({ kind, nodes, path, primary, sentinelPassword, db, tls, .
 }
 
 /** Each call decides for itself what to do about a failure, so nothing is queued, sent again or swallowed underneath. */
-function behaviourOf(random: Random): object {
+function behaviourOf(random: Random): Behaviour {
   const retryStrategy = (tries: number) => backoff(tries, random);
   return {
     lazyConnect: true,
@@ -119,6 +129,11 @@ function behaviourOf(random: Random): object {
     reconnectOnError: (error: Error) => error.message.includes("READONLY"),
     // What RESP3 adds is of no use here, and proxies in front of Redis are often older.
     protocol: 2,
+    // A client's own would change the keys and channels, and what answers look like.
+    keyPrefix: "",
+    stringNumbers: false,
+    readOnly: false,
+    enableAutoPipelining: false,
   };
 }
 
@@ -126,71 +141,60 @@ function backoff(tries: number, random: Random): number {
   return Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(tries, 10)) * (1 - random() / 2);
 }
 
-function clusterMaker({ Redis, Cluster }: Library, nodes: readonly object[], redis: object, behaviour: object): Maker {
-  const { retryStrategy, ...rest } = behaviour as { retryStrategy: unknown };
-  const options = {
-    redisOptions: { ...redis, ...rest },
+function clusterOptions(redisOptions: Behaviour): object {
+  return {
+    redisOptions,
     lazyConnect: true,
     enableOfflineQueue: false,
-    clusterRetryStrategy: retryStrategy,
+    clusterRetryStrategy: redisOptions.retryStrategy,
     // Zero: a command whose connection broke may have run, and is not sent again.
     retryDelayOnFailover: 0,
     slotsRefreshTimeout: 5000,
+    keyPrefix: "",
+    enableAutoPipelining: false,
   };
-  return {
-    cluster: true,
-    commands: () => new Cluster(nodes, options),
-    messages: (known) => {
-      const primaries = known.nodes?.("master") ?? [];
-      const node = primaries[Math.floor(Math.random() * primaries.length)];
-      // Of a node that goes away no more is heard: the next connection is to another one.
-      return new Redis({ ...redis, ...nodes[0], ...hostOf(node?.options), ...rest, retryStrategy: () => null });
+}
+
+/**
+ * The connection for messages beside one for commands, not open yet. That of a cluster is to any of its nodes, which pass
+ * messages on to each other, and each try to connect again is to any of those known then.
+ */
+function messagesBeside(commands: Ioredis, random: Random): Ioredis {
+  // Nodes of a cluster are known once it has been ready.
+  const messages: Ioredis = (pick(commands, random) ?? commands).duplicate({
+    ...behaviourOf(random),
+    retryStrategy: (tries: number) => {
+      const { host, port } = (pick(commands, random) ?? messages).options;
+      Object.assign(messages.options, { host, port });
+      return backoff(tries, random);
     },
-  };
+  });
+  return messages;
 }
 
-function hostOf(options: object = {}): object {
-  const { host, port } = options as { host?: string; port?: number };
-  return host === undefined ? {} : { host, port };
-}
-
-function duplicating({ Redis, Cluster }: Library, client: IoredisClient, behaviour: object): Maker {
-  if (client.isCluster !== true) {
-    const make = () => new Redis({ ...client.options, ...behaviour });
-    return { cluster: false, commands: make, messages: make };
-  }
-  const { redisOptions: redis = {} } = client.options as { redisOptions?: object };
-  const { startupNodes: nodes = [] } = client as unknown as { startupNodes?: object[] };
-  return clusterMaker({ Redis, Cluster }, nodes.map(nodeOf), redis, behaviour);
-}
-
-/** Nodes may be given as URLs, port numbers or objects; ioredis takes all of them. */
-function nodeOf(node: unknown): object {
-  return node as object;
+function pick(cluster: Ioredis, random: Random): Ioredis | undefined {
+  const nodes = cluster.nodes?.() ?? [];
+  return nodes[Math.floor(random() * nodes.length)];
 }
 
 class IoredisAdapter implements RedisClient {
-  readonly #maker: Maker;
-  readonly #random: Random;
   readonly #commands: Ioredis;
+  readonly #random: Random;
   #messages: Ioredis | undefined;
   #onMessage: OnMessage = () => {};
   #onGap: () => void = () => {};
   #lastError: Error | undefined;
-  #tries = 0;
-  #closed = false;
 
-  constructor(maker: Maker, random: Random) {
-    this.#maker = maker;
+  constructor(commands: Ioredis, random: Random) {
+    this.#commands = commands;
     this.#random = random;
-    this.#commands = maker.commands();
-    this.#watch(this.#commands);
+    this.#watch(commands);
     // How it ends is told by events.
-    this.#commands.connect().catch(() => {});
+    commands.connect().catch(() => {});
   }
 
   get cluster(): boolean {
-    return this.#maker.cluster;
+    return this.#commands.nodes !== undefined;
   }
 
   get ready(): boolean {
@@ -211,9 +215,11 @@ class IoredisAdapter implements RedisClient {
   }
 
   async subscribe(channels: readonly string[]): Promise<void> {
-    this.#messages ??= this.#openMessages(false);
+    const signal = AbortSignal.timeout(10_000);
+    if (this.#messages === undefined) await this.whenReady(signal);
+    this.#messages ??= this.#openMessages();
     const messages = this.#messages;
-    if (messages.status !== "ready") await whenReady(messages, AbortSignal.timeout(10_000), () => this.#lastError);
+    await whenReady(messages, signal, () => this.#lastError);
     await messages.subscribe(...channels);
   }
 
@@ -222,36 +228,22 @@ class IoredisAdapter implements RedisClient {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
     this.#commands.disconnect();
     this.#messages?.disconnect();
   }
 
-  /** `again`: there was one before, so every subscription is missing from it. */
-  #openMessages(again: boolean): Ioredis {
-    const messages = this.#maker.messages(this.#commands);
-    let gap = again;
+  #openMessages(): Ioredis {
+    const messages = messagesBeside(this.#commands, this.#random);
+    let gap = false;
     messages.on("ready", () => {
-      this.#tries = 0;
+      // There was one before, so every subscription is missing from this one.
       if (gap) this.#onGap();
       gap = true;
     });
     messages.on("messageBuffer", (channel: Buffer, message: Buffer) => this.#onMessage(channel.toString(), message));
-    if (this.cluster) messages.on("end", () => this.#reopenMessages());
     this.#watch(messages);
     messages.connect().catch(() => {});
     return messages;
-  }
-
-  #reopenMessages(): void {
-    if (this.#closed) return;
-    const timer = setTimeout(
-      () => {
-        if (!this.#closed) this.#messages = this.#openMessages(true);
-      },
-      backoff(this.#tries++, this.#random),
-    );
-    timer.unref();
   }
 
   /** An error nobody listens to would end the process. */
