@@ -32,10 +32,10 @@ export function appAt(broker: string, options: TaskwrightOptions = {}): Taskwrig
   return app;
 }
 
-/** Resolves once so many consumers wait for jobs of the default queue. */
-export function idle(server: RedisServer, count = 1): Promise<true> {
+/** Resolves once so many consumers wait for jobs of the queue. */
+export function idle(server: RedisServer, count = 1, queue = "default"): Promise<true> {
   return until(`${count} idle`, async () => {
-    const answer = await server.ask("ZCARD {taskwright}:idle:default");
+    const answer = await server.ask(`ZCARD {taskwright}:idle:${queue}`);
     return answer === `:${count}\r\n` ? true : undefined;
   });
 }

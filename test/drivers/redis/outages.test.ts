@@ -1,5 +1,6 @@
-import { BrokerError } from "taskwright";
+import { BrokerError, currentJob } from "taskwright";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { ClaimedJob } from "../../../src/contracts/index.js";
 import { claim } from "../../../src/drivers/redis/scripts/claim.js";
 import { publish } from "../../../src/drivers/redis/scripts/publish.js";
 import { settle } from "../../../src/drivers/redis/scripts/settle.js";
@@ -85,4 +86,151 @@ describe("a connection that is cut", () => {
       expect(await waiting).toBe("slow");
     },
   );
+});
+
+describe("a server that restarts", () => {
+  test("with appendonly: workers idle and busy go on by themselves, and no job or result is missed", async () => {
+    const server = await serve({ appendonly: "always" });
+    const [producer, idler, busy] = [appAt(server.url), appAt(server.url), appAt(server.url)];
+    const [started, goOn] = [deferred(), deferred()];
+    onTestFinished(() => goOn.resolve());
+    const runs: number[] = [];
+    idler.task("note", { queue: "notes" }, (n: number) => void runs.push(n));
+    busy.task("hold", { queue: "holds" }, async () => {
+      started.resolve();
+      await goOn.promise;
+      return "held";
+    });
+    await idler.worker({ queues: ["notes"] }).start();
+    await busy.worker({ queues: ["holds"] }).start();
+    const held = await producer.send("hold", { queue: "holds" });
+    const waiting = held.result({ timeout: "10s" });
+    await started.promise;
+    const early = await producer.send("note", { queue: "later", args: [0] });
+    await idle(server, 1, "notes");
+    await server.restart();
+    const note = producer.task("note", { queue: "notes" }, (_: number) => {});
+    const job = await note.enqueue(1);
+    await job.result({ timeout: "10s" });
+    goOn.resolve();
+    expect(await waiting).toBe("held");
+    // What waited through the restart, in a queue that nobody served.
+    await idler.worker({ queues: ["later"] }).start();
+    await early.result({ timeout: "10s" });
+    expect(runs.sort()).toEqual([0, 1]);
+    expect(await producer.inspect.queues()).toEqual([]);
+  });
+
+  test("without persistence: an idle worker goes on with what comes next, and the scripts are sent again", async () => {
+    const server = await serve();
+    const app = appAt(server.url);
+    const double = app.task("double", (n: number) => 2 * n);
+    await app.worker().start();
+    expect(await double.enqueue(1).result({ timeout: "10s" })).toBe(2);
+    await idle(server);
+    await server.restart();
+    expect(await double.enqueue(21).result({ timeout: "10s" })).toBe(42);
+  });
+
+  test("while an outcome is waited for: who waits is told to look again", async () => {
+    const server = await serve({ appendonly: "always" });
+    const { broker, backend, notifier } = await connect(server.url);
+    const consumer = await consume(broker);
+    const it = job();
+    await broker.publish([it]);
+    const [lease] = await consumer.claim(NOW);
+    const told = deferred<unknown>();
+    await notifier.subscribe({ kind: "outcome", id: it.id }, told.resolve);
+    await server.restart();
+    // Whether it was missed or not is not known, so it is told that something may have been.
+    expect(await told.promise).toBeUndefined();
+    expect(await consumer.settle([complete(lease as ClaimedJob, "value")])).toEqual(["settled"]);
+    expect(String((await backend.read([it.id]))[0]?.body)).toBe("value");
+  });
+});
+
+test("SCRIPT FLUSH in the midst of work: every script is sent again, and each job runs once", async () => {
+  const server = await serve();
+  const app = appAt(server.url);
+  let flushes = 0;
+  const double = app.task("double", async (n: number) => {
+    if (n % 20 === 0) await server.ask("SCRIPT FLUSH").then(() => flushes++);
+    return 2 * n;
+  });
+  const worker = app.worker({ concurrency: 10 });
+  await worker.start();
+  const numbers = Array.from({ length: 200 }, (_, n) => n);
+  const results = await Promise.all(numbers.map((n) => double.enqueue(n).result({ timeout: "10s" })));
+  expect(results).toEqual(numbers.map((n) => 2 * n));
+  await worker.stop();
+  expect(flushes).toBe(10);
+  expect(worker.stats).toMatchObject({ completed: 200, lost: 0 });
+  expect(await app.inspect.queues()).toEqual([]);
+});
+
+describe("a server that is held up for longer than the leases", () => {
+  test("calls fail within their deadline, and say whether they had been sent", async () => {
+    const server = await serve();
+    const { broker } = await connect(`${server.url}?timeout=300`);
+    const consumer = await consume(broker, 200);
+    const once = job({ id: "once", unique: true });
+    await broker.publish([job()]);
+    await server.kill("SIGSTOP");
+    const began = performance.now();
+    const sent = await failure(broker.publish([once]));
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect(sent).toMatchObject({ code: "broker", outcome: "unknown", retryable: true });
+    expect(String(sent)).toContain("no answer within 300 ms");
+    expect(await failure(consumer.claim(NOW))).toMatchObject({ outcome: "unknown" });
+    const unconnected = await failure(connect(`${server.url}?timeout=300`));
+    expect(unconnected).toMatchObject({ code: "broker", outcome: "none", retryable: true });
+    await server.kill("SIGCONT");
+    expect(await broker.publish([once])).toEqual(["duplicate"]);
+    const claimed = await consumer.claim({ ...NOW, wait: 5000 });
+    const rest = await consumer.claim(NOW);
+    expect([...claimed, ...rest].map(({ attempt, losses }) => [attempt, losses])).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
+  });
+
+  test("jobs that run meanwhile are settled or fenced, and none is lost", async () => {
+    const server = await serve();
+    const url = `${server.url}?timeout=300`;
+    const [producer, one, two] = [appAt(url), appAt(url), appAt(url)];
+    const goOn = deferred();
+    onTestFinished(() => goOn.resolve());
+    const runs = new Map<string, number>();
+    let running = 0;
+    const all = deferred();
+    const workers = [one, two].map((app) => {
+      app.task("hold", async () => {
+        const { id } = currentJob();
+        runs.set(id, (runs.get(id) ?? 0) + 1);
+        if (++running === 6) all.resolve();
+        await goOn.promise;
+        return id;
+      });
+      return app.worker({ concurrency: 3, lease: 500, heartbeat: 150, sweep: 100 });
+    });
+    for (const worker of workers) await worker.start();
+    const jobs = await Promise.all(Array.from({ length: 6 }, () => producer.send("hold", { attempts: 5 })));
+    await all.promise;
+    // Failing calls tell that time passes: the hold lasts for several deadlines, so for longer than the leases.
+    const failures = new Promise<void>((resolve) => {
+      let count = 0;
+      for (const worker of workers) worker.on("worker:error", () => ++count === 8 && resolve());
+    });
+    const held = performance.now();
+    await server.kill("SIGSTOP");
+    await failures;
+    goOn.resolve();
+    expect(performance.now() - held).toBeGreaterThan(500);
+    await server.kill("SIGCONT");
+    const results = await Promise.all(jobs.map((job) => until("a result", () => job.result({ timeout: "10s" }))));
+    expect(results).toEqual(jobs.map(({ id }) => id));
+    for (const worker of workers) await worker.stop();
+    expect([...runs.keys()].sort()).toEqual(jobs.map(({ id }) => id).sort());
+    expect(await producer.inspect.queues()).toEqual([]);
+  });
 });
