@@ -1,64 +1,82 @@
 import type { ClaimedJob } from "../../contracts/broker.js";
 import { decodeHistory } from "./history.js";
 import { decodeId } from "./ids.js";
-import { decodeJob } from "./record.js";
-import type { Unpacked } from "./wire.js";
+import { decodeJob, type StoredJob } from "./record.js";
+import { Reader } from "./wire.js";
 
-/** What the claiming script answers. */
+/** What was claimed under one token. */
 export interface Claimed {
+  readonly jobs: ClaimedJob[];
   /** The server's, in epoch ms. */
   readonly time: number;
   /** Epoch ms at which the next job of these queues is due. */
   readonly nextDue: number | undefined;
-  /** `{index of the queue from 1, ids, records, histories}`. */
-  readonly lines: readonly Unpacked[];
 }
 
-export function readClaim(answer: Unpacked): Claimed {
-  const [time, due, ...lines] = Array.isArray(answer) ? answer : [];
-  const nextDue = Number(String(due));
-  return { time: Number(String(time)), nextDue: nextDue >= 0 ? nextDue : undefined, lines };
-}
-
-/** The jobs, leased under `token`. One whose record is gone is left out: its lease passes, and the sweep forgets it. */
-export function claimedJobs({ time, lines }: Claimed, queues: readonly string[], token: string): ClaimedJob[] {
+/**
+ * Reads `{time, when the next is due or -1, {index of the queue from 1, ids, records, histories or none}, ...}`. A job whose
+ * record is gone is left out: its lease passes, and the sweep forgets it.
+ */
+export function readClaim(answer: Buffer, queues: readonly string[], token: string): Claimed {
+  const reader = new Reader(answer);
+  const lines = reader.enter() - 2;
+  const time = Number(String(reader.read()));
+  const nextDue = Number(String(reader.read()));
   const jobs: ClaimedJob[] = [];
-  for (const line of lines) {
-    if (!Array.isArray(line)) continue;
-    const [index, ids, records, histories] = line;
-    const queue = queues[Number(index) - 1];
-    if (queue === undefined || !Array.isArray(ids) || !Array.isArray(records)) continue;
-    for (let at = 0; at < ids.length; at++) {
-      const history = Array.isArray(histories) ? histories[at] : undefined;
-      const job = claimedJob(ids[at], records[at], history, { queue, token, time });
-      if (job !== undefined) jobs.push(job);
-    }
+  for (let line = 0; line < lines; line++) {
+    reader.enter();
+    const queue = queues[Number(reader.read()) - 1] ?? "";
+    readLine(answer, reader, { queue, token, time }, jobs);
   }
-  return jobs;
+  return { jobs, time, nextDue: nextDue >= 0 ? nextDue : undefined };
 }
 
+/** What the jobs of one line have in common. */
 interface Terms {
   readonly queue: string;
   readonly token: string;
   readonly time: number;
 }
 
-function claimedJob(id: Unpacked, record: Unpacked, packed: Unpacked, terms: Terms): ClaimedJob | undefined {
-  if (!Buffer.isBuffer(id) || !Buffer.isBuffer(record)) return undefined;
-  const { priority, headers, body } = decodeJob(record);
-  const { attempts, losses, expiresAt, history } = decodeHistory(packed);
-  const job: ClaimedJob & { headers?: ClaimedJob["headers"]; history?: Uint8Array } = {
-    id: decodeId(id),
-    queue: terms.queue,
-    priority,
-    body,
-    attempt: attempts + 1,
-    token: terms.token,
-    losses,
-    expired: expiresAt !== undefined && expiresAt <= terms.time,
-  };
-  // Set rather than spread: most jobs have neither.
-  if (headers !== undefined) Object.assign(job, { headers });
-  if (history !== undefined) Object.assign(job, { history });
+type Writable = { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] };
+
+function readLine(answer: Buffer, reader: Reader, terms: Terms, into: ClaimedJob[]): void {
+  const ids: string[] = [];
+  for (let left = reader.enter(); left > 0; left--) ids.push(decodeId(answer, reader.skipString(), reader.at));
+  const read: (Writable | undefined)[] = [];
+  const records = reader.enter();
+  for (let at = 0; at < records; at++) {
+    const from = reader.skipString();
+    const job = from < 0 ? undefined : claimedJob(answer, from, reader.at, ids[at] ?? "", terms);
+    read.push(job);
+    if (job !== undefined) into.push(job);
+  }
+  const histories = reader.enter();
+  for (let at = 0; at < histories; at++) addHistory(read[at], reader.read(), terms.time);
+}
+
+function claimedJob(answer: Buffer, from: number, to: number, id: string, { queue, token }: Terms): Writable {
+  const { priority, headers, body } = decodeOrLeave(answer, from, to);
+  const job: Writable = { id, queue, priority, body, attempt: 1, token, losses: 0, expired: false };
+  // Set rather than spread: most jobs have none.
+  if (headers !== undefined) job.headers = headers;
   return job;
+}
+
+/** What cannot be read is claimed as it is: the core puts it with the dead letters, where its bytes can be looked at. */
+function decodeOrLeave(answer: Buffer, from: number, to: number): Pick<StoredJob, "priority" | "headers" | "body"> {
+  try {
+    return decodeJob(answer, from, to);
+  } catch {
+    return { priority: 0, body: answer.subarray(from, to) };
+  }
+}
+
+function addHistory(job: Writable | undefined, packed: ReturnType<Reader["read"]>, time: number): void {
+  if (job === undefined || !Buffer.isBuffer(packed)) return;
+  const { attempts, losses, expiresAt, history } = decodeHistory(packed);
+  job.attempt = attempts + 1;
+  job.losses = losses;
+  job.expired = expiresAt !== undefined && expiresAt <= time;
+  if (history !== undefined) job.history = history;
 }

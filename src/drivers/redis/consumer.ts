@@ -12,7 +12,7 @@ import type {
 import type { Clock } from "../../contracts/clock.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
 import { batches, LARGEST_BATCH } from "./batches.js";
-import { type Claimed, claimedJobs, readClaim } from "./claimed.js";
+import { type Claimed, readClaim } from "./claimed.js";
 import { decodeId, encodeId } from "./ids.js";
 import { claim } from "./scripts/claim.js";
 import { extend } from "./scripts/extend.js";
@@ -96,27 +96,27 @@ export class RedisConsumer implements Consumer {
       if (lost.length > 0) return lost;
       const generation = this.#generation;
       const left = deadline - clock.now();
-      const { jobs, nextDue } = await this.#claimNow(request, Math.max(0, left));
+      const claimed = await this.#claimNow(request, Math.max(0, left));
+      const { jobs } = claimed;
       if (jobs.length > 0 || left <= 0 || this.#closed || request.signal?.aborted) return jobs;
       // A message may be faster than the answer that it follows.
-      if (generation === this.#generation) await this.#wait(Math.min(left, nextDue), request.signal);
+      if (generation === this.#generation) await this.#wait(Math.min(left, nextDueOf(claimed)), request.signal);
     }
   }
 
-  async #claimNow({ queues, max }: ClaimRequest, wait: number): Promise<{ jobs: ClaimedJob[]; nextDue: number }> {
+  async #claimNow({ queues, max }: ClaimRequest, wait: number): Promise<Claimed> {
     const { server } = this.#shared;
     const token = this.#nextToken();
     const noted = this.#noted;
     const limit = Math.min(max, LARGEST_BATCH);
     const lasts = wait === 0 ? 0 : Math.ceil(wait + SLACK);
     this.#unanswered.add(token);
-    const answer = await server.ask(claim, [this.#id, token, this.#options.lease, limit, lasts, noted, queues], true);
+    const answer = await server.run(claim, [this.#id, token, this.#options.lease, limit, lasts, noted, queues], true);
     this.#unanswered.delete(token);
-    const claimed = readClaim(answer);
+    const claimed = readClaim(server.expectBytes(answer), queues, token);
     server.noteTime(claimed.time);
-    const jobs = claimedJobs(claimed, queues, token);
-    this.#noted = jobs.length === 0 && (noted || lasts > 0);
-    return { jobs, nextDue: nextDueOf(claimed) };
+    this.#noted = claimed.jobs.length === 0 && (noted || lasts > 0);
+    return claimed;
   }
 
   /** Jobs that an earlier claim leased while its answer was lost on the way. Their leases would only pass. */
@@ -124,9 +124,9 @@ export class RedisConsumer implements Consumer {
     if (this.#unanswered.size === 0) return [];
     const [token = ""] = this.#unanswered;
     const { server } = this.#shared;
-    const answer = await server.ask(reclaim, [token, this.#options.lease, this.#options.queues], true);
+    const answer = await server.run(reclaim, [token, this.#options.lease, this.#options.queues], true);
     this.#unanswered.delete(token);
-    const jobs = claimedJobs(readClaim(answer), this.#options.queues, token);
+    const { jobs } = readClaim(server.expectBytes(answer), this.#options.queues, token);
     return jobs.length > 0 ? jobs : this.#reclaim(queues);
   }
 

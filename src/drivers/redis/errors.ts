@@ -27,6 +27,15 @@ const DENIALS: readonly (readonly [sign: RegExp, advice: string])[] = [
   [/\bNOPROTO\b/, "it does not speak the protocol"],
 ];
 
+const TROUBLES: readonly (readonly [sign: RegExp, advice: string])[] = [
+  [/\bECONNREFUSED\b|\bENOENT\b/, "nobody listens there: start the server, or correct the address"],
+  [/\b(ENOTFOUND|EAI_AGAIN)\b/, "the name of the host is not known: correct the address, or look into the DNS"],
+  [
+    /\b(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b|no connection within/,
+    "it cannot be reached: look into network and firewall",
+  ],
+];
+
 /** A failure as the core knows it. `outcome`: what is known of the call where the connection and not the server failed. */
 export function toTaskwrightError(error: unknown, location: string, outcome: OperationOutcome): TaskwrightError {
   if (error instanceof TaskwrightError) return error;
@@ -39,9 +48,20 @@ export function toTaskwrightError(error: unknown, location: string, outcome: Ope
     if (sign.test(message))
       return new BrokerError(`${at}: ${advice} (${firstLine(message)})`, { cause: error, retryable });
   }
-  const broken = error instanceof Error && error.name === "MaxRetriesPerRequestError";
-  const what = broken ? "the connection broke before the answer came" : firstLine(message);
-  return new BrokerError(`${at}: ${what}`, { cause: error, outcome });
+  return new BrokerError(`${at}: ${troubleOf(error, message)}`, { cause: error, outcome });
+}
+
+/** What is wrong with the connection, and what to do about it. */
+function troubleOf(error: unknown, message: string): string {
+  if (error instanceof Error && error.name === "MaxRetriesPerRequestError")
+    return "the connection broke before the answer came";
+  const advice = TROUBLES.find(([sign]) => sign.test(message))?.[1];
+  return advice === undefined ? firstLine(message) : `${advice} (${firstLine(message)})`;
+}
+
+/** The server is there and does not let this user or database in, which only other settings change. */
+export function isDenial(error: Error): boolean {
+  return DENIALS.some(([sign]) => sign.test(error.message));
 }
 
 /** The server has not seen this script, or has been told to forget it. */

@@ -48,17 +48,18 @@ function flagsOf({ queue, priority, headers }: OutgoingJob): number {
 }
 
 /** @throws {UnreadableError} where the bytes are none of ours. */
-export function decodeJob(bytes: Buffer): StoredJob {
+export function decodeJob(bytes: Buffer, from = 0, to = bytes.length): StoredJob {
   try {
-    return readJob(bytes);
+    return readJob(bytes, from, to);
   } catch (error) {
     throw new UnreadableError("a job in Redis is damaged, or not taskwright's", { cause: error });
   }
 }
 
-function readJob(bytes: Buffer): StoredJob {
-  const flags = bytes.readUInt8(0);
-  let at = 1;
+function readJob(bytes: Buffer, from: number, to: number): StoredJob {
+  const flags = bytes.readUInt8(from);
+  const priority = flags & PRIORITY;
+  let at = from + 1;
   let queue = DEFAULT_QUEUE;
   if ((flags & IN_DEFAULT_QUEUE) === 0) {
     const size = bytes.readUInt16BE(at);
@@ -67,11 +68,10 @@ function readJob(bytes: Buffer): StoredJob {
   }
   const publishedAt = bytes.readUIntBE(at, TIME_BYTES);
   at += TIME_BYTES;
-  const job = { queue, priority: flags & PRIORITY, publishedAt };
-  if ((flags & HAS_HEADERS) === 0) return { ...job, body: bytes.subarray(at) };
-  const size = bytes.readUInt32BE(at);
-  const end = at + 4 + size;
-  return { ...job, ...decodeHeaders(bytes.subarray(at + 4, end)), body: bytes.subarray(end) };
+  if ((flags & HAS_HEADERS) === 0) return { queue, priority, publishedAt, body: bytes.subarray(at, to) };
+  const end = at + 4 + bytes.readUInt32BE(at);
+  const headers = decodeHeaders(bytes.subarray(at + 4, end));
+  return { queue, priority, publishedAt, ...headers, body: bytes.subarray(end, to) };
 }
 
 function timeBytes(time: number): Buffer {

@@ -1,6 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import type { Random } from "../../../contracts/clock.js";
 import { MissingDependencyError } from "../../../job/errors.js";
+import { isDenial } from "../errors.js";
 import type { OnMessage, RedisClient } from "./client.js";
 
 /** Which servers, and how to be let in. */
@@ -261,14 +262,18 @@ async function whenReady(connection: Ioredis, signal: AbortSignal, lastError: ()
     const ready = () => settle(resolve);
     const end = () => settle(() => reject(lastError() ?? new Error("the connection is closed")));
     const abort = () => settle(() => reject(lastError() ?? signal.reason));
+    // Waiting does not make a password right.
+    const refused = (error: Error) => isDenial(error) && settle(() => reject(error));
     const settle = (done: () => void) => {
       connection.off("ready", ready);
       connection.off("end", end);
+      connection.off("error", refused);
       signal.removeEventListener("abort", abort);
       done();
     };
     connection.on("ready", ready);
     connection.on("end", end);
+    connection.on("error", refused);
     signal.addEventListener("abort", abort, { once: true });
   });
 }
