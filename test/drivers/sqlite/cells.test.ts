@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bytes, encodeId, id, integer, text } from "../../../src/drivers/sqlite/cells.js";
-import { decodeHeaders, encodeHeaders } from "../../../src/job/headers.js";
 import { CLAIMS, fromToken, toNumber, toToken } from "../../../src/drivers/sqlite/lease-token.js";
+import { decodeHeaders, encodeHeaders } from "../../../src/job/headers.js";
 
 const anyId = fc.oneof(
   fc.uuid(),
