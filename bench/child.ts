@@ -14,6 +14,8 @@ async function open({ contestant, ...terms }: Opening): Promise<Session> {
   return openOurs(terms);
 }
 
+// While a session opens too, which can take for ever when the server has ended with the runner.
+process.on("disconnect", () => process.exit());
 const session = await open(JSON.parse(process.argv[2] ?? "") as Opening);
 const acts = new Acts(session);
 
@@ -32,5 +34,4 @@ process.on("message", (request: Request) => {
     (error: unknown) => answer({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
 });
-process.on("disconnect", () => process.exit());
 answer({ value: "open" });

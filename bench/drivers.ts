@@ -11,7 +11,7 @@ import { payload } from "./measures/payload.js";
 import { settling } from "./measures/settling.js";
 import { wholeWay } from "./measures/whole-way.js";
 import { workers } from "./measures/workers.js";
-import { describeRedis, freshRedis } from "./redis-server.js";
+import { describeRedis, freshRedis } from "./redis-place.js";
 
 /** A fresh, empty place for jobs. */
 export interface Place {
@@ -46,7 +46,7 @@ export interface BenchedDriver {
   readonly standard: Omit<Variant, "name">;
   readonly variants: readonly Variant[];
   /** The server that both sides use, and how it is set up, for the reader. */
-  describeServer?(): string;
+  describeServer?(): Promise<string>;
   fresh(): Promise<Place>;
 }
 

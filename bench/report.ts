@@ -7,7 +7,8 @@ import { BENCH } from "./paths.js";
 import { versionOf } from "./peers/load.js";
 
 /** What a person reads at the end. */
-export function report({ driver, peers, trials, jobs }: Command, entries: readonly Entry[]): string {
+export async function report(command: Command, entries: readonly Entry[]): Promise<string> {
+  const { driver, peers, jobs } = command;
   const settings = [
     ["taskwright", driver.standard.settings],
     ...peers.map((peer) => [peer.name, peer.settings] as const),
@@ -17,11 +18,11 @@ export function report({ driver, peers, trials, jobs }: Command, entries: readon
     figures(entries),
     "",
     ...settings.map(([name, text]) => `${name}: ${text}`),
-    ...(driver.describeServer === undefined ? [] : [driver.describeServer()]),
+    ...(driver.describeServer === undefined ? [] : [await driver.describeServer()]),
     `${jobs} jobs a measure (200 for pickup and result), median of 3 rounds; ratio: how many times better ours is`,
     machine(),
-    `taskwright ${manifest.version}, Node ${process.version}${versions(peers.flatMap(({ packages }) => packages))}`,
-    `again: ${againCommand({ driver, peers, trials, jobs })}`,
+    `taskwright ${manifest.version}, Node ${process.version}${versions([...new Set(peers.flatMap(({ packages }) => packages))])}`,
+    `again: ${againCommand(command)}`,
   ].join("\n");
 }
 

@@ -28,7 +28,7 @@ async function run(command: Command): Promise<void> {
   if (command.peers.length > 0) await installPeers(tell);
   const entries = await measure(command, await compile());
   if (command.json) for (const entry of entries) console.log(JSON.stringify(entry));
-  else console.log(report(command, entries));
+  else console.log(await report(command, entries));
 }
 
 process.on("exit", () => rmSync(COMPILED, { recursive: true, force: true }));
