@@ -4,7 +4,7 @@ const STATES: readonly TerminalState[] = ["completed", "dead", "cancelled"];
 const HEAD = 5;
 
 /** An outcome as Redis keeps it: state (1), attempt (4), body. */
-export function encodeOutcome({ state, attempt, body }: OutcomeRecord): Buffer {
+function encodeOutcome({ state, attempt, body }: OutcomeRecord): Buffer {
   const bytes = Buffer.allocUnsafe(HEAD + body.length);
   bytes[0] = STATES.indexOf(state);
   bytes.writeUInt32BE(attempt, 1);
