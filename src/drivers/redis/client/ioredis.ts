@@ -146,7 +146,8 @@ function clusterOptions(redisOptions: Behaviour): object {
   return {
     redisOptions,
     lazyConnect: true,
-    enableOfflineQueue: false,
+    // Connections to nodes are opened by their first command: without it, the second would fail until they are open.
+    enableOfflineQueue: true,
     clusterRetryStrategy: redisOptions.retryStrategy,
     // Zero: a command whose connection broke may have run, and is not sent again.
     retryDelayOnFailover: 0,
