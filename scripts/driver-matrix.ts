@@ -6,7 +6,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Capabilities } from "../src/contracts/index.js";
+import type { Capabilities, Driver } from "../src/contracts/index.js";
 import { DRIVER_SCHEMES, driverFromUrl } from "../src/drivers/index.js";
 import { ROOT } from "./shell.js";
 
@@ -35,7 +35,7 @@ const WORDS: Readonly<Record<string, string>> = {
   true: "yes",
   false: "no",
   process: "nothing: they live in the process",
-  "server-memory": "a crash of the worker, not of the server",
+  "server-memory": "a crash of every client; of the server as it is set up",
   disk: "a crash of the machine",
   timed: "when their lease has passed",
   connection: "as soon as its connection closes",
@@ -46,8 +46,18 @@ function sampleUrl(scheme: string): string {
   return { memory: "memory:", sqlite: "sqlite:./taskwright.db" }[scheme] ?? `${scheme}://localhost`;
 }
 
+/** Each driver once, in the order of the schemes. One with a plus, such as `redis+cluster`, is another way to a driver. */
+async function allDrivers(): Promise<Driver[]> {
+  const drivers = new Map<string, Driver>();
+  for (const scheme of DRIVER_SCHEMES.filter((scheme) => !scheme.includes("+"))) {
+    const driver = await driverFromUrl(sampleUrl(scheme));
+    drivers.set(driver.name, driver);
+  }
+  return [...drivers.values()];
+}
+
 async function matrix(): Promise<string> {
-  const drivers = await Promise.all(DRIVER_SCHEMES.map((scheme) => driverFromUrl(sampleUrl(scheme))));
+  const drivers = await allDrivers();
   const keys = Object.keys(TITLES) as (keyof Capabilities)[];
   const cell = (value: string | boolean) => WORDS[String(value)] ?? String(value);
   const rows = keys.map((key) => [TITLES[key], ...drivers.map((driver) => cell(driver.capabilities[key]))]);

@@ -84,7 +84,16 @@ const ENVIRONMENT = `## Environment variables in general
 
 An empty variable counts as unset. Variables that begin with \`TASKWRIGHT_\` and look like a misspelt setting are errors;
 others are left alone, because Kubernetes sets \`TASKWRIGHT_PORT\` and the like for a service of that name. \`NO_COLOR\`
-turns colours off, \`FORCE_COLOR\` turns them on where there is no terminal.`;
+turns colours off, \`FORCE_COLOR\` turns them on where there is no terminal.
+
+\`\`\`sh
+TASKWRIGHT_BROKER=sqlite:/var/lib/shop/jobs.db
+TASKWRIGHT_BROKER="redis://shop:s3cret@redis.example.com:6379/0?prefix=shop"
+TASKWRIGHT_BROKER="redis+sentinel://10.0.0.1,10.0.0.2,10.0.0.3/mymaster"
+TASKWRIGHT_BROKER="redis+cluster://10.0.0.1,10.0.0.2?prefix=shop" TASKWRIGHT_CONCURRENCY=50 npx taskwright worker tasks.ts
+\`\`\`
+
+All forms of the URLs are in [drivers](drivers.md).`;
 
 function commandsSection(): string {
   const rows = createProgram(silent).commands.flatMap(commandRows);

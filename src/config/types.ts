@@ -140,7 +140,7 @@ function parseJson(text: string): unknown {
 
 /** Where jobs or results live: a URL whose scheme names the driver, or a driver. */
 export const place: SettingType<string | Driver, string | Driver> = {
-  expected: 'a URL such as "sqlite:./taskwright.db" or "memory:", or a driver',
+  expected: 'a URL such as "sqlite:./taskwright.db" or "redis://localhost:6379", or a driver',
   placeholder: "<url>",
   fromText: asIs,
   parse(value, label) {
