@@ -76,6 +76,7 @@ elseif wait > 0 then
   local first
   for _, queue in ipairs(queues) do
     call('ZADD', P .. 'idle:' .. queue, now + wait, consumer)
+    call('PEXPIRE', P .. 'idle:' .. queue, wait)
     local due = call('ZSCORE', P .. 'due', queue)
     if due and (not first or tonumber(due) < first) then first = tonumber(due) end
   end

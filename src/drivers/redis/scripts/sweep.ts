@@ -4,7 +4,7 @@ import { script } from "./script.js";
  * Takes back up to `max` jobs whose lease has passed, each due again after `delay + random * jitter` ms. Arguments: `{max,
  * delay, jitter, seed}`. Answers how many.
  *
- * Called by `Broker.sweep`, of every worker. One command while no lease can have passed; else all leases of the queue are
+ * Called by `Broker.sweep`, of every worker. Three commands while no lease can have passed; else all leases of the queue are
  * read: 0.3 ms for 1,000.
  */
 export const sweep = script(`
@@ -41,6 +41,12 @@ end
 
 for _, queue in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', now)) do
   if recovered < max then sweepQueue(queue) end
+end
+
+-- Forgets queues in which nothing is left, a few at a time, since there may be one for each customer.
+for _, queue in ipairs(call('HRANDFIELD', P .. 'queues', 5)) do
+  local kept = call('EXISTS', P .. 'scheduled:' .. queue, P .. 'retrying:' .. queue, P .. 'held:' .. queue, P .. 'dead:' .. queue)
+  if kept == 0 and flagsOf(queue) == 0 then call('HDEL', P .. 'queues', queue) end
 end
 return recovered
 `);
