@@ -172,7 +172,7 @@ test("a missing ioredis is named with the command that installs it", async () =>
   onTestFinished(() => folder.remove());
   const sources = await compiledSources();
   // From here no node_modules can be seen.
-  for (const part of ["drivers/redis/client", "job/errors.js"]) {
+  for (const part of ["drivers/redis/client", "drivers/redis/errors.js", "job/errors.js"]) {
     await cp(join(sources, part), join(folder.path, part), { recursive: true });
   }
   const { href } = pathToFileURL(join(folder.path, "drivers/redis/client/ioredis.js"));
