@@ -25,8 +25,6 @@ interface OpenFile {
   readonly client: Client;
   /** Absolute. */
   readonly path: string;
-  /** SQLite's. */
-  readonly version: string;
   readonly ours: boolean;
 }
 
@@ -51,7 +49,7 @@ function openPath(settings: Settings, location: string): OpenFile {
   assertCanHoldFile(path);
   try {
     const client = openFile(path);
-    return { client, path, version: sqliteVersion(client), ours: true };
+    return { client, path, ours: true };
   } catch (error) {
     throw toTaskwrightError(error, location);
   }
@@ -61,7 +59,7 @@ function adoptDatabase(database: unknown): OpenFile {
   const client = adopt(database, "database");
   const path = mainFile(client);
   if (path === "") throw new ConfigError("database is in memory: open it on a file, or use the memory driver");
-  return { client, path, version: sqliteVersion(client), ours: false };
+  return { client, path, ours: false };
 }
 
 /** The clients say of all this only that they "cannot open". */
@@ -86,10 +84,12 @@ async function open(
   client.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT}`);
   const opening = new Store(client, location, settings, environment);
   await opening.read(() => prepareFile(client, settings));
-  const version = await opening.read(() => schemaVersion(client));
-  if (version !== SCHEMA_VERSION) await opening.write("durable", () => migrate(client, location));
+  // Even this one waits where another process has just died: SQLite then repairs its log, and locks everybody out meanwhile.
+  const sqlite = await opening.read(() => sqliteVersion(client));
+  const schema = await opening.read(() => schemaVersion(client));
+  if (schema !== SCHEMA_VERSION) await opening.write("durable", () => migrate(client, location));
 
-  const checkpointer = hasWalResetBug(file.version) ? new Checkpointer(client, file.path) : undefined;
+  const checkpointer = hasWalResetBug(sqlite) ? new Checkpointer(client, file.path) : undefined;
   const store = new Store(client, location, settings, environment, () => checkpointer?.afterCommit());
   const watcher = new Watcher(client, file.path, clock, (error) => {
     if (!isBusy(error)) logger.warn({ error, location }, "the sqlite file could not be watched");
@@ -102,7 +102,7 @@ async function open(
     coordinator: new SqliteCoordinator(shared),
     notifier: new SqliteNotifier(shared),
     inspector: new SqliteInspector(shared),
-    ping: async () => ping(shared, file, settings),
+    ping: async () => ping(shared, sqlite, settings),
     close: () => close(shared, broker, checkpointer, file),
   };
 }
@@ -117,24 +117,24 @@ function prepareFile(client: Client, settings: Settings): void {
   client.exec(`PRAGMA synchronous = ${settings.synchronous}`);
 }
 
-async function ping({ store }: Shared, file: OpenFile, settings: Settings): Promise<Ping> {
+async function ping({ store }: Shared, version: string, settings: Settings): Promise<Ping> {
   const { client } = store;
   await store.read(() => client.prepare("SELECT count(*) AS count FROM taskwright_queues").all([]));
   return {
-    server: `SQLite ${file.version} (${client.name})`,
+    server: `SQLite ${version} (${client.name})`,
     time: store.now(),
-    warnings: warnings(file, settings),
+    warnings: warnings(version, settings),
   };
 }
 
-function warnings(file: OpenFile, { synchronous }: Settings): string[] {
+function warnings(version: string, { synchronous }: Settings): string[] {
   const found: string[] = [];
   if (synchronous === "NORMAL") {
     found.push("synchronous=NORMAL: a power cut may lose the last moments of work.");
   }
-  if (hasWalResetBug(file.version)) {
+  if (hasWalResetBug(version)) {
     found.push(
-      `SQLite ${file.version} has the WAL-reset bug; taskwright works around it, but other programs that write to this file should use 3.51.3 or later.`,
+      `SQLite ${version} has the WAL-reset bug; taskwright works around it, but other programs that write to this file should use 3.51.3 or later.`,
     );
   }
   return found;
