@@ -117,8 +117,13 @@ export interface ConsumeOptions {
 export interface Consumer {
   /** Leases up to `max` due jobs, by queue order, then priority, then age. Counts an attempt for each. */
   claim(request: ClaimRequest): Promise<ClaimedJob[]>;
-  /** Ends attempts. Answers in the order given. Never throws for a lost lease. */
-  settle(settlements: readonly Settlement[]): Promise<SettleStatus[]>;
+  /**
+   * Ends attempts. Answers in the order given. Never throws for a lost lease.
+   *
+   * With `transaction` (see `Capabilities.transactions`) the writes go through the user's own connection, as those of
+   * `Broker.publish` do, and count when it commits.
+   */
+  settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]>;
   /** Renews leases for the consumer's `lease` time. Answers in the order given. */
   extend(leases: readonly Lease[]): Promise<LeaseStatus[]>;
   /** Stops delivery. Leases still held are left to pass or, on connection-bound brokers, are given back. */

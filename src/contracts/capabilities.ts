@@ -22,7 +22,7 @@ export interface Capabilities {
   readonly leases: "timed" | "connection";
   /** `settle` stores the job's outcome in the same atomic step, in the driver's own backend. Default `true`. */
   readonly atomicOutcomes: boolean;
-  /** Jobs can be published inside a transaction of the user's. Default `false`. */
+  /** Jobs can be published and settled inside a transaction of the user's. Default `false`. */
   readonly transactions: boolean;
   /** Jobs can be counted, listed, retried, discarded and purged, and queues paused. Default `true`. */
   readonly inspect: boolean;

@@ -6,6 +6,7 @@ import type { Clock, Random } from "./clock.js";
 import type { Coordinator } from "./coordinator.js";
 import type { Inspector } from "./inspector.js";
 import type { Logger } from "./logger.js";
+import type { Migration, Migrator } from "./migrator.js";
 import type { Notifier } from "./notifier.js";
 
 /** What the core lends to a driver. */
@@ -63,6 +64,10 @@ export interface Driver {
    * before it sends anything, so that what is too long fails alone. Absent: no limit.
    */
   readonly maxBytes?: number;
+  /** The schema it needs, as scripts; no server is asked. Absent: it needs none, or makes its own. */
+  readonly migrations?: readonly Migration[];
+  /** Opens the place for changes of its schema. Present exactly where `migrations` is. */
+  migrator?(environment: DriverEnvironment): Promise<Migrator>;
   /** Opens it. Throws a `BrokerError` that says what to do when that fails. */
   connect(environment: DriverEnvironment): Promise<Connection>;
 }

@@ -14,4 +14,6 @@ export type * from "./coordinator.js";
 export type * from "./driver.js";
 export type * from "./inspector.js";
 export type * from "./logger.js";
+export type * from "./migrator.js";
 export type * from "./notifier.js";
+export type * from "./transaction.js";

@@ -13,6 +13,7 @@ export type ErrorCode =
   | "missing-dependency"
   | "no-result"
   | "remote"
+  | "schema"
   | "shutdown"
   | "timeout"
   | "unknown-task"
@@ -72,6 +73,13 @@ export class TaskwrightError extends Error {
 export class ConfigError extends TaskwrightError {
   constructor(message: string, options?: TaskwrightErrorOptions) {
     super("config", message, options);
+  }
+}
+
+/** The database's schema is missing, older or newer than this version needs. The message names the command that mends it. */
+export class SchemaError extends TaskwrightError {
+  constructor(message: string, options?: TaskwrightErrorOptions) {
+    super("schema", message, options);
   }
 }
 
