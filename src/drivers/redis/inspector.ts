@@ -89,7 +89,7 @@ export class RedisInspector implements Inspector {
   }
 
   discard(ids: readonly string[]): Promise<string[]> {
-    return this.#pick(ids, (batch) => this.#server.letters(discardJobs, batch.map(encodeId), true));
+    return this.#pick(ids, (batch) => this.#server.letters(discardJobs, batch.map(encodeId)));
   }
 
   /** Those for which a script says "1". */
@@ -107,7 +107,7 @@ export class RedisInspector implements Inspector {
     for (const state of states) {
       if (state === "active") continue;
       for (;;) {
-        const answer = await this.#server.run(purgeJobs, [queue, state], true);
+        const answer = await this.#server.run(purgeJobs, [queue, state]);
         const [deleted, seen] = Array.isArray(answer) ? answer.map(Number) : [];
         purged += deleted ?? 0;
         if (!seen) break;
@@ -121,7 +121,7 @@ export class RedisInspector implements Inspector {
   }
 
   async resume(queue: string): Promise<void> {
-    await this.#server.run(setPaused, [queue, false], true);
+    await this.#server.run(setPaused, [queue, false]);
   }
 }
 
