@@ -71,7 +71,7 @@ export class Route {
   /** Publishes at once: in batches, or as one in the user's transaction. */
   async publishAll(jobs: readonly OutgoingJob[], { broadcast, transaction }: SendingOptions): Promise<PublishStatus[]> {
     if (transaction !== undefined) {
-      this.#requireTransactions();
+      this.requireTransactions();
       return this.broker.publish(jobs, transaction);
     }
     const statuses: PublishStatus[] = [];
@@ -144,9 +144,10 @@ export class Route {
     return retried;
   }
 
-  #requireTransactions(): void {
+  /** @throws UnsupportedError where the broker has no transactions. */
+  requireTransactions(): void {
     if (this.at.driver.capabilities.transactions) return;
-    throw new UnsupportedError(`${this.at.driver.name} cannot enqueue inside a transaction`);
+    throw new UnsupportedError(`${this.at.driver.name} cannot enqueue or complete jobs inside a transaction`);
   }
 
   /** No promise of its own: by the time it settled, a worker beside this producer could tell of a job before its enqueue. */

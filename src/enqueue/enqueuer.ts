@@ -84,8 +84,8 @@ export class Enqueuer {
       after(routeFor(runtime, options), (route): JobAccess => ({ runtime, route })),
     );
     if (!isPromise(at)) return send(at, args, options);
-    // By the time it is open the transaction may be over, and a synchronous one certainly is.
-    if (options.tx !== undefined)
+    // By the time it is open a synchronous transaction is over; one that answers with promises is waited in.
+    if (options.tx !== undefined && !isAsynchronous(options.tx))
       return Promise.reject(new ConfigError("await app.connect() before enqueueing in a transaction"));
     return Promise.all([at, this.#copied(args, options)]).then(([open, copy]) => send(open, copy.args, copy.options));
   }
@@ -193,6 +193,11 @@ class Sending<R> implements Publishing {
     const told = middleware.postSend(this.#message);
     return isPromise(told) ? told.then(() => job) : job;
   }
+}
+
+/** Whether a handle of a transaction is of a client whose user awaits each statement. */
+function isAsynchronous(transaction: object): boolean {
+  return "query" in transaction && typeof transaction.query === "function";
 }
 
 function prepareAll(at: JobAccess, calls: readonly Call[]): MaybePromise<Prepared[]> {

@@ -47,6 +47,9 @@ export class InlineJob implements CurrentJob {
   async extend(): Promise<boolean> {
     return this.#outer?.extend() ?? true;
   }
+
+  /** There is no job in any broker that could be completed: the call itself is all there is. */
+  async completeIn(): Promise<void> {}
 }
 
 const NEVER = new AbortController().signal;

@@ -11,6 +11,7 @@ import type {
 } from "../../contracts/broker.js";
 import type { Clock } from "../../contracts/clock.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
+import { UnsupportedError } from "../../job/errors.js";
 import { batches, LARGEST_BATCH } from "./batches.js";
 import { type Claimed, readClaim } from "./claimed.js";
 import { decodeId, encodeId } from "./ids.js";
@@ -151,7 +152,8 @@ export class RedisConsumer implements Consumer {
     });
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<SettleStatus[]> {
+  async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
+    if (transaction !== undefined) throw new UnsupportedError("redis cannot settle jobs inside a transaction");
     const statuses: SettleStatus[] = [];
     for (const batch of batches(settlements)) {
       const call = settleCall(batch);
