@@ -15,6 +15,7 @@ import { NoResultError, UnsupportedError } from "./job/errors.js";
 import type { OpenAccess } from "./job/handle.js";
 import { closedError, OutcomeWatch } from "./results/outcome-watch.js";
 import type { Runtime } from "./runtime.js";
+import { inTurn } from "./transactions.js";
 
 /** The most jobs of one publish: 1,000 reach nine tenths of the speed of 10,000 on SQLite, and stay small in memory. */
 const PUBLISH_BATCH = 1000;
@@ -72,7 +73,7 @@ export class Route {
   async publishAll(jobs: readonly OutgoingJob[], { broadcast, transaction }: SendingOptions): Promise<PublishStatus[]> {
     if (transaction !== undefined) {
       this.requireTransactions();
-      return this.broker.publish(jobs, transaction);
+      return inTurn(transaction, () => this.broker.publish(jobs, transaction));
     }
     const statuses: PublishStatus[] = [];
     for (let from = 0; from < jobs.length; from += PUBLISH_BATCH) {

@@ -11,6 +11,7 @@ import type { Publishing, Route, SendingOptions } from "../route.js";
 import { type Runtime, routeFor } from "../runtime.js";
 import { after, isPromise, type MaybePromise } from "../settled.js";
 import type { TaskDefinition } from "../task.js";
+import { isAsynchronous } from "../transactions.js";
 import { runInline } from "./inline.js";
 import { PendingJob } from "./pending.js";
 
@@ -193,11 +194,6 @@ class Sending<R> implements Publishing {
     const told = middleware.postSend(this.#message);
     return isPromise(told) ? told.then(() => job) : job;
   }
-}
-
-/** Whether a handle of a transaction is of a client whose user awaits each statement. */
-function isAsynchronous(transaction: object): boolean {
-  return "query" in transaction && typeof transaction.query === "function";
 }
 
 function prepareAll(at: JobAccess, calls: readonly Call[]): MaybePromise<Prepared[]> {

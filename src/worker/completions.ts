@@ -3,6 +3,7 @@ import { validateResult } from "../job/arguments.js";
 import { ConfigError, LeaseLostError } from "../job/errors.js";
 import type { Route } from "../route.js";
 import { isPromise } from "../settled.js";
+import { inTurn } from "../transactions.js";
 import type { LeaseKeeper } from "./lease-keeper.js";
 import { type Patience, patiently } from "./patience.js";
 import type { Records } from "./records.js";
@@ -45,7 +46,7 @@ export class Completions {
     const settlement: Settlement = { lease: job.claimed, kind: "complete" };
     const { outcome } = completion;
     const whole = route.atomicOutcomes && outcome !== undefined ? { ...settlement, outcome } : settlement;
-    const [status] = await consumer.settle([whole], transaction);
+    const [status] = await inTurn(transaction, () => consumer.settle([whole], transaction));
     if (status === "settled") return;
     job.completion = earlier;
     if (earlier !== undefined) throw new LeaseLostError("this job was completed or lost before: roll back");

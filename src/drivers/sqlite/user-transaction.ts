@@ -92,6 +92,7 @@ export class UserTransactions {
   }
 
   #adopt(database: unknown): Lent {
+    refuseAdapter(database);
     const client = adopt(database, "the transaction");
     const path = mainFile(client);
     if (!isSameFile(path, this.#path)) {
@@ -109,6 +110,12 @@ export class UserTransactions {
     this.#lent.set(database as object, lent);
     return lent;
   }
+}
+
+/** SQLite's clients are synchronous, and so is what is written through them here. */
+function refuseAdapter(transaction: unknown): void {
+  if (typeof transaction !== "object" || transaction === null || !("dialect" in transaction)) return;
+  throw new ConfigError("the transaction is an ORM's: with SQLite give the Database that the ORM works on, itself");
 }
 
 /** The file that a connection is on; empty for memory. */
