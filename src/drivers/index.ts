@@ -18,10 +18,16 @@ const SCHEMES: Readonly<Record<string, () => Promise<FromUrl>>> = {
   "rediss+sentinel": loadRedis,
   "redis+cluster": loadRedis,
   "rediss+cluster": loadRedis,
+  postgres: loadPostgres,
+  postgresql: loadPostgres,
 };
 
 async function loadRedis(): Promise<FromUrl> {
   return (await import("./redis/index.js")).fromUrl;
+}
+
+async function loadPostgres(): Promise<FromUrl> {
+  return (await import("./postgres/index.js")).fromUrl;
 }
 
 /** The URL schemes that this version understands. */

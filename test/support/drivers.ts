@@ -1,13 +1,16 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
 import type { OpenTransaction, Place, Skip } from "taskwright/conformance";
 import { memory } from "taskwright/drivers/memory";
+import { postgres } from "taskwright/drivers/postgres";
 import { redis } from "taskwright/drivers/redis";
 import { sqlite } from "taskwright/drivers/sqlite";
 import { FakeClock } from "taskwright/testing";
 import { systemClock } from "../../src/clock.js";
 import type { Capabilities, Driver } from "../../src/contracts/index.js";
 import { CLIENTS, openDatabase } from "../drivers/sqlite/support.js";
+import { postgresPlace } from "./postgres/shared.js";
 import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -41,6 +44,11 @@ const DRIVERS: Readonly<Record<string, TestedDriver>> = {
   redis: {
     capabilities: redis().capabilities,
     open: async () => placeWithServerClock(redis(await redisPlace())),
+    serverClock: true,
+  },
+  postgres: {
+    capabilities: postgres().capabilities,
+    open: openPostgresPlace,
     serverClock: true,
   },
 };
@@ -80,6 +88,22 @@ async function openSqlitePlace(): Promise<Place> {
     begin: async () => beginOnSqlite(path),
     remove: () => folder.remove(),
   });
+}
+
+async function openPostgresPlace(): Promise<Place> {
+  const url = await postgresPlace();
+  return { ...placeWithServerClock(postgres(url)), begin: () => beginOnPostgres(url) };
+}
+
+async function beginOnPostgres(url: string): Promise<OpenTransaction> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query("BEGIN");
+  const end = async (statement: string) => {
+    await client.query(statement);
+    await client.end();
+  };
+  return { handle: client, commit: () => end("COMMIT"), rollback: () => end("ROLLBACK") };
 }
 
 function beginOnSqlite(path: string): OpenTransaction {

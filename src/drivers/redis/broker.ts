@@ -13,7 +13,7 @@ import type { Random } from "../../contracts/clock.js";
 import { BrokerError, TaskwrightError, UnsupportedError } from "../../job/errors.js";
 import { batches } from "./batches.js";
 import { RedisConsumer, type Shared } from "./consumer.js";
-import { encodeId } from "./ids.js";
+import { encodeId } from "../../job/id-bytes.js";
 import { outcomeArgs } from "./outcome.js";
 import { parts, publishArgs, statusesOf } from "./publish.js";
 import { cancel } from "./scripts/cancel.js";

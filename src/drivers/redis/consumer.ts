@@ -14,7 +14,7 @@ import type { Unsubscribe } from "../../contracts/notifier.js";
 import { UnsupportedError } from "../../job/errors.js";
 import { batches, LARGEST_BATCH } from "./batches.js";
 import { type Claimed, readClaim } from "./claimed.js";
-import { decodeId, encodeId } from "./ids.js";
+import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { claim } from "./scripts/claim.js";
 import { extend } from "./scripts/extend.js";
 import { leave } from "./scripts/leave.js";

@@ -1,5 +1,5 @@
 import type { Settlement, SettleStatus } from "../../contracts/broker.js";
-import { encodeId } from "./ids.js";
+import { encodeId } from "../../job/id-bytes.js";
 import { outcomeArgs } from "./outcome.js";
 import type { Packable } from "./wire.js";
 
