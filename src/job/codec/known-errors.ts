@@ -13,6 +13,7 @@ const OWN_ERRORS: Readonly<Record<Exclude<own.ErrorCode, "remote" | "validation"
   expired: own.ExpiredError,
   "lease-lost": own.LeaseLostError,
   "missing-dependency": own.MissingDependencyError,
+  schema: own.SchemaError,
   "no-result": own.NoResultError,
   shutdown: own.ShutdownError,
   timeout: own.TimeoutError,
