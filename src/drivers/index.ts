@@ -20,6 +20,8 @@ const SCHEMES: Readonly<Record<string, () => Promise<FromUrl>>> = {
   "rediss+cluster": loadRedis,
   postgres: loadPostgres,
   postgresql: loadPostgres,
+  mysql: loadMysql,
+  mariadb: loadMysql,
 };
 
 async function loadRedis(): Promise<FromUrl> {
@@ -28,6 +30,10 @@ async function loadRedis(): Promise<FromUrl> {
 
 async function loadPostgres(): Promise<FromUrl> {
   return (await import("./postgres/index.js")).fromUrl;
+}
+
+async function loadMysql(): Promise<FromUrl> {
+  return (await import("./mysql/index.js")).fromUrl;
 }
 
 /** The URL schemes that this version understands. */

@@ -12,9 +12,9 @@ import type {
 import type { Clock } from "../../contracts/clock.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
 import { UnsupportedError } from "../../job/errors.js";
+import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { batches, LARGEST_BATCH } from "./batches.js";
 import { type Claimed, readClaim } from "./claimed.js";
-import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { claim } from "./scripts/claim.js";
 import { extend } from "./scripts/extend.js";
 import { leave } from "./scripts/leave.js";
