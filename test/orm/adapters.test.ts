@@ -1,7 +1,7 @@
 import { ConfigError } from "taskwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { databaseUrl } from "./databases.js";
-import { type Database, type Inside, ORMS, type Orm } from "./orms.js";
+import { type AdaptedOrm, type Database, type Inside, ORMS } from "./orms.js";
+import { openPlace } from "./places.js";
 
 const EVERY_BYTE = Uint8Array.from({ length: 256 }, (_, index) => index);
 /** What one of the steps between us and the server might take for a placeholder, an escape or an end. */
@@ -23,9 +23,10 @@ const INSERT: Readonly<Record<Database, string>> = {
 describe.each(Object.entries(ORMS))("the adapter of %s", (_name, onDatabase) => {
   describe.each(["postgres", "mysql"] as const)("on %s", (database) => {
     const open = onDatabase[database];
-    let orm: Orm;
+    let orm: AdaptedOrm;
     beforeAll(async () => {
-      orm = await open(await databaseUrl(database));
+      const { url } = await openPlace(database);
+      orm = await open(url);
       const type = database === "postgres" ? "bytea" : "longblob";
       await inside(async ({ run }) => {
         await run("DROP TABLE IF EXISTS adapter_rows");

@@ -28,23 +28,27 @@ import { generateClient } from "./prisma-client.js";
 export type Database = "postgres" | "mysql";
 
 /** An ORM on a database, as its users have it. */
-export interface Orm {
+export interface Orm<Tx extends object = SqlTransaction> {
   /** Runs `work` in a transaction of the ORM's, which it rolls back where `work` throws. */
-  transaction(work: (inside: Inside) => Promise<void>): Promise<void>;
-  /** Gives the adapter what is no transaction. */
-  outside(): unknown;
+  transaction(work: (inside: Inside<Tx>) => Promise<void>): Promise<void>;
   close(): Promise<unknown>;
 }
 
+/** An ORM that has an adapter. */
+export interface AdaptedOrm extends Orm {
+  /** Gives the adapter what is no transaction. */
+  outside(): unknown;
+}
+
 /** The inside of a transaction. */
-export interface Inside {
+export interface Inside<Tx extends object = SqlTransaction> {
   /** Made anew in each call, as users do. */
-  tx(): SqlTransaction;
+  tx(): Tx;
   /** Runs a statement through the ORM itself. */
   run(sql: string): PromiseLike<unknown>;
 }
 
-type OpenOrm = (url: string) => Promise<Orm>;
+type OpenOrm = (url: string) => Promise<AdaptedOrm>;
 
 /** Every ORM that has an adapter, on every database that it is tested on. */
 export const ORMS: Readonly<Record<string, Readonly<Record<Database, OpenOrm>>>> = {
@@ -57,15 +61,15 @@ export const ORMS: Readonly<Record<string, Readonly<Record<Database, OpenOrm>>>>
   prisma: { postgres: openPrismaPostgres, mysql: openPrismaMySql },
 };
 
-async function openKyselyPostgres(url: string): Promise<Orm> {
+async function openKyselyPostgres(url: string): Promise<AdaptedOrm> {
   return kysely(new PostgresDialect({ pool: new Pool({ connectionString: url }) }));
 }
 
-async function openKyselyMySql(url: string): Promise<Orm> {
+async function openKyselyMySql(url: string): Promise<AdaptedOrm> {
   return kysely(new MysqlDialect({ pool: createCallbackPool(url) }));
 }
 
-function kysely(dialect: PostgresDialect | MysqlDialect): Orm {
+function kysely(dialect: PostgresDialect | MysqlDialect): AdaptedOrm {
   // The plugin renames columns: those of our rows must not be.
   const db = new Kysely<unknown>({ dialect, plugins: [new CamelCasePlugin()] });
   return {
@@ -78,7 +82,7 @@ function kysely(dialect: PostgresDialect | MysqlDialect): Orm {
   };
 }
 
-async function openKnex(client: "pg" | "mysql2", url: string): Promise<Orm> {
+async function openKnex(client: "pg" | "mysql2", url: string): Promise<AdaptedOrm> {
   const knex = knexFor({ client, connection: url });
   return {
     transaction: (work) => knex.transaction((trx) => work({ tx: () => fromKnex(trx), run: (sql) => trx.raw(sql) })),
@@ -87,7 +91,7 @@ async function openKnex(client: "pg" | "mysql2", url: string): Promise<Orm> {
   };
 }
 
-async function openDrizzlePostgres(url: string): Promise<Orm> {
+async function openDrizzlePostgres(url: string): Promise<AdaptedOrm> {
   const pool = new Pool({ connectionString: url });
   const db = drizzlePostgres(pool);
   return {
@@ -98,7 +102,7 @@ async function openDrizzlePostgres(url: string): Promise<Orm> {
   };
 }
 
-async function openDrizzleMySql(url: string): Promise<Orm> {
+async function openDrizzleMySql(url: string): Promise<AdaptedOrm> {
   const pool = createPool(url);
   const db = drizzleMySql(pool);
   return {
@@ -109,7 +113,7 @@ async function openDrizzleMySql(url: string): Promise<Orm> {
   };
 }
 
-async function openTypeOrm(type: "postgres" | "mariadb", url: string): Promise<Orm> {
+async function openTypeOrm(type: "postgres" | "mariadb", url: string): Promise<AdaptedOrm> {
   const source = await new DataSource({ type, url }).initialize();
   return {
     transaction: (work) =>
@@ -119,7 +123,7 @@ async function openTypeOrm(type: "postgres" | "mariadb", url: string): Promise<O
   };
 }
 
-async function openSequelize(dialect: "postgres" | "mysql", url: string): Promise<Orm> {
+async function openSequelize(dialect: "postgres" | "mysql", url: string): Promise<AdaptedOrm> {
   const sequelize = new Sequelize(url, { dialect, logging: false });
   let over: object | undefined;
   return {
@@ -136,7 +140,7 @@ async function openSequelize(dialect: "postgres" | "mysql", url: string): Promis
 
 const MIKRO = { entities: [], discovery: { warnWhenNoEntities: false } };
 
-async function openMikroPostgres(url: string): Promise<Orm> {
+async function openMikroPostgres(url: string): Promise<AdaptedOrm> {
   const orm = await MikroPostgres.init({ ...MIKRO, clientUrl: url });
   return {
     transaction: (work) =>
@@ -146,7 +150,7 @@ async function openMikroPostgres(url: string): Promise<Orm> {
   };
 }
 
-async function openMikroMySql(url: string): Promise<Orm> {
+async function openMikroMySql(url: string): Promise<AdaptedOrm> {
   const orm = await MikroMySql.init({ ...MIKRO, clientUrl: url });
   return {
     transaction: (work) =>
@@ -156,15 +160,15 @@ async function openMikroMySql(url: string): Promise<Orm> {
   };
 }
 
-async function openPrismaPostgres(url: string): Promise<Orm> {
+async function openPrismaPostgres(url: string): Promise<AdaptedOrm> {
   return prisma("postgresql", new PrismaPg({ connectionString: url }));
 }
 
-async function openPrismaMySql(url: string): Promise<Orm> {
+async function openPrismaMySql(url: string): Promise<AdaptedOrm> {
   return prisma("mysql", new PrismaMariaDb(url.replace(/^mysql:/, "mariadb:")));
 }
 
-async function prisma(provider: "postgresql" | "mysql", adapter: unknown): Promise<Orm> {
+async function prisma(provider: "postgresql" | "mysql", adapter: unknown): Promise<AdaptedOrm> {
   const Client = await generateClient(provider);
   const client = new Client({ adapter });
   return {
