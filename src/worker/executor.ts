@@ -211,7 +211,8 @@ export class Executor {
     if (job.concluded) return;
     const error = new TimeoutError(`the attempt did not end within ${formatDuration(job.timeout ?? 0)}`);
     job.abort(error);
-    this.#conclude(job, { ok: false, error });
+    // It is in a transaction that would have to end first. What comes of it then is the end of the attempt.
+    if (job.completion === undefined) this.#conclude(job, { ok: false, error });
   }
 }
 

@@ -3,11 +3,13 @@ import type { Consumer } from "../contracts/index.js";
 import type { Events } from "../events.js";
 import type { Runtime } from "../runtime.js";
 import { Claimer } from "./claimer.js";
+import { Completions } from "./completions.js";
 import { Concluder } from "./concluder.js";
 import { Executor } from "./executor.js";
 import { Hearing } from "./hearing.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { queueOrder } from "./queue-order.js";
+import { Records } from "./records.js";
 import { ACTIVE_SHOWN, Registry, type WorkerRecord } from "./registry.js";
 import { Reporter } from "./reporter.js";
 import type { JobHost } from "./running-job.js";
@@ -83,21 +85,26 @@ function assembleRun(
   const { route, clock, random, codec, middleware } = runtime;
   const { concurrency, poisonLimit, heartbeat, ack, lease } = settings;
   const reporter = route.backend && new Reporter(route.backend, route.backendAt?.driver, codec);
+  const onLost = (lost: string): void => executor.lose(lost);
   const leases = new LeaseKeeper({
     consumer,
     clock,
     heartbeat,
-    onLost: (lost) => executor.lose(lost),
+    onLost,
     onCancel: (cancelled) => executor.cancel(cancelled),
     onError,
   });
-  const settler = new Settler({ consumer, route, clock, random, ack, patience: lease, onSettled: onFree, onError });
+  const patience = { clock, random, patience: lease, onError };
+  const settler = new Settler({ ...patience, consumer, route, ack, onSettled: onFree });
+  const records = new Records(codec, route, id);
+  const completions = new Completions({ ...patience, consumer, route, records, leases, onLost });
   const host: JobHost = {
     ...runtime,
     report: async (job, told) => reporter?.report(job, told),
     extend: (job) => leases.renew(job.claimed),
+    completeIn: (job, transaction, result) => completions.completeIn(job, transaction, result),
   };
-  const concluder = new Concluder({ host, codec, events, leases, route, settler, worker: id, onFree });
+  const concluder = new Concluder({ host, records, completions, events, leases, route, settler, worker: id, onFree });
   const canDelay = route.at.driver.capabilities.delay;
   const run = { host, codec, concluder, leases, middleware, concurrency, poisonLimit, lease, canDelay, onFree };
   const executor: Executor = new Executor(run);

@@ -263,8 +263,12 @@ describe("wrong options", () => {
     await expect(task.with({ tx: {} }).enqueue()).rejects.toThrow("await app.connect() before");
     await expect(task.with({ tx: {} }).enqueueMany([[]])).rejects.toThrow("await app.connect() before");
     await app.connect();
-    await expect(task.with({ tx: {} }).enqueue()).rejects.toThrow("memory cannot enqueue inside a transaction");
-    await expect(task.with({ tx: {} }).enqueueMany([[]])).rejects.toThrow("memory cannot enqueue inside a transaction");
+    await expect(task.with({ tx: {} }).enqueue()).rejects.toThrow(
+      "memory cannot enqueue or complete jobs inside a transaction",
+    );
+    await expect(task.with({ tx: {} }).enqueueMany([[]])).rejects.toThrow(
+      "memory cannot enqueue or complete jobs inside a transaction",
+    );
   });
 
   test("settings of the app are checked by the constructor", () => {

@@ -1,13 +1,18 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { OpenTransaction, Place, Skip } from "taskwright/conformance";
+import pg from "pg";
+import type { Contract, OpenTransaction, Place, Skip } from "taskwright/conformance";
 import { memory } from "taskwright/drivers/memory";
+import { mysql } from "taskwright/drivers/mysql";
+import { postgres } from "taskwright/drivers/postgres";
 import { redis } from "taskwright/drivers/redis";
 import { sqlite } from "taskwright/drivers/sqlite";
 import { FakeClock } from "taskwright/testing";
 import { systemClock } from "../../src/clock.js";
 import type { Capabilities, Driver } from "../../src/contracts/index.js";
 import { CLIENTS, openDatabase } from "../drivers/sqlite/support.js";
+import { beginOnMysql, mysqlPlace } from "./mysql/shared.js";
+import { postgresPlace } from "./postgres/shared.js";
 import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -17,6 +22,9 @@ const UNIT = 100;
 /** The same where time really passes: the smallest that is sure on two busy cores. */
 const REAL_UNIT = 40;
 
+/** Capabilities do not depend on the place. */
+const ANY_MYSQL = "mysql://localhost/test";
+
 /** A driver as the tests meet it. */
 export interface TestedDriver {
   readonly capabilities: Capabilities;
@@ -24,6 +32,8 @@ export interface TestedDriver {
   open(): Promise<Place>;
   /** Its server decides what time it is, so time really passes. */
   readonly serverClock?: true;
+  /** What its connections have. Default: all that the suite knows, but for the broadcaster. */
+  readonly contracts?: readonly Contract[];
   /** What it does not pass yet, and why. */
   readonly skip?: readonly Skip[];
 }
@@ -41,6 +51,17 @@ const DRIVERS: Readonly<Record<string, TestedDriver>> = {
   redis: {
     capabilities: redis().capabilities,
     open: async () => placeWithServerClock(redis(await redisPlace())),
+    serverClock: true,
+  },
+  postgres: {
+    capabilities: postgres().capabilities,
+    open: openPostgresPlace,
+    serverClock: true,
+  },
+  mysql: {
+    capabilities: mysql(ANY_MYSQL).capabilities,
+    contracts: ["broker", "backend", "coordinator", "inspector"],
+    open: openMysqlPlace,
     serverClock: true,
   },
 };
@@ -68,8 +89,13 @@ function placeWithFakeClock(driver: Driver, rest: Pick<Place, "begin" | "remove"
 }
 
 /** A place whose server decides what time it is: it has to pass. */
-function placeWithServerClock(driver: Driver): Place {
-  return { driver, clock: systemClock, advance: (ms) => delay(ms), unit: REAL_UNIT };
+function placeWithServerClock(driver: Driver, rest: Pick<Place, "begin"> = {}): Place {
+  return { driver, clock: systemClock, advance: (ms) => delay(ms), unit: REAL_UNIT, ...rest };
+}
+
+async function openMysqlPlace(): Promise<Place> {
+  const url = await mysqlPlace();
+  return placeWithServerClock(mysql(url), { begin: () => beginOnMysql(url) });
 }
 
 /** A file with the client that comes first here. `synchronous` does not matter to what a driver does, but to how fast it is. */
@@ -80,6 +106,22 @@ async function openSqlitePlace(): Promise<Place> {
     begin: async () => beginOnSqlite(path),
     remove: () => folder.remove(),
   });
+}
+
+async function openPostgresPlace(): Promise<Place> {
+  const url = await postgresPlace();
+  return { ...placeWithServerClock(postgres(url)), begin: () => beginOnPostgres(url) };
+}
+
+async function beginOnPostgres(url: string): Promise<OpenTransaction> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query("BEGIN");
+  const end = async (statement: string) => {
+    await client.query(statement);
+    await client.end();
+  };
+  return { handle: client, commit: () => end("COMMIT"), rollback: () => end("ROLLBACK") };
 }
 
 function beginOnSqlite(path: string): OpenTransaction {

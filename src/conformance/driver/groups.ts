@@ -11,7 +11,7 @@ import { notifications, notificationsOfSettling } from "./notifications.js";
 import { outcomes, reports } from "./outcomes.js";
 import { publishing, uniqueIds } from "./publishing.js";
 import { fencing, outcomesOfSettling, settling } from "./settling.js";
-import { transactions } from "./transactions.js";
+import { outcomesOfTransactions, transactions } from "./transactions.js";
 import { unsupported } from "./unsupported.js";
 
 /** Everything that a driver must do, by subject. */
@@ -42,6 +42,7 @@ export const DRIVER_CASES: readonly CaseGroup[] = [
   outcomesOfIntervention,
   pausing,
   transactions,
+  outcomesOfTransactions,
   durability,
   durabilityOfState,
   unsupported,

@@ -1,6 +1,6 @@
 import type { ClaimedJob, Lease } from "../../contracts/broker.js";
+import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { decodeHistory } from "./history.js";
-import { decodeId, encodeId } from "./ids.js";
 import { decodeJob, type StoredJob } from "./record.js";
 import { Reader } from "./wire.js";
 

@@ -11,10 +11,10 @@ import type {
 } from "../../contracts/broker.js";
 import type { Clock } from "../../contracts/clock.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
-import { TaskwrightError } from "../../job/errors.js";
+import { TaskwrightError, UnsupportedError } from "../../job/errors.js";
+import { decodeId } from "../../job/id-bytes.js";
 import { batches, LARGEST_BATCH } from "./batches.js";
 import { type Claimed, keyOf, readClaim } from "./claimed.js";
-import { decodeId } from "./ids.js";
 import { claim } from "./scripts/claim.js";
 import { extend } from "./scripts/extend.js";
 import { leave } from "./scripts/leave.js";
@@ -153,7 +153,8 @@ export class RedisConsumer implements Consumer {
     });
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<SettleStatus[]> {
+  async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
+    if (transaction !== undefined) throw new UnsupportedError("redis cannot settle jobs inside a transaction");
     const statuses: SettleStatus[] = [];
     for (const batch of batches(settlements)) {
       const call = settleCall(batch);

@@ -96,8 +96,9 @@ export class SqliteConsumer implements Consumer {
     });
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<SettleStatus[]> {
-    const { store, statements, watcher } = this.#shared;
+  async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
+    const { store, statements, watcher, transactions } = this.#shared;
+    if (transaction !== undefined) return transactions.settle(transaction, settlements);
     const statuses = await store.write("durable", () => settleAll(statements, settlements, store.now()));
     watcher.touch();
     return statuses;
