@@ -11,9 +11,9 @@ import type {
 } from "../../contracts/broker.js";
 import type { Random } from "../../contracts/clock.js";
 import { BrokerError, TaskwrightError, UnsupportedError } from "../../job/errors.js";
+import { encodeId } from "../../job/id-bytes.js";
 import { batches } from "./batches.js";
 import { RedisConsumer, type Shared } from "./consumer.js";
-import { encodeId } from "../../job/id-bytes.js";
 import { outcomeArgs } from "./outcome.js";
 import { parts, publishArgs, statusesOf } from "./publish.js";
 import { cancel } from "./scripts/cancel.js";

@@ -1,6 +1,6 @@
 import type { ClaimedJob } from "../../contracts/broker.js";
-import { decodeHistory } from "./history.js";
 import { decodeId } from "../../job/id-bytes.js";
+import { decodeHistory } from "./history.js";
 import { decodeJob, type StoredJob } from "./record.js";
 import { Reader } from "./wire.js";
 

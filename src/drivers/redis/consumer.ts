@@ -11,9 +11,9 @@ import type {
 } from "../../contracts/broker.js";
 import type { Clock } from "../../contracts/clock.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
+import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { batches, LARGEST_BATCH } from "./batches.js";
 import { type Claimed, readClaim } from "./claimed.js";
-import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { claim } from "./scripts/claim.js";
 import { extend } from "./scripts/extend.js";
 import { leave } from "./scripts/leave.js";

@@ -7,9 +7,9 @@ import type {
   QueueSummary,
 } from "../../contracts/inspector.js";
 import { ConfigError } from "../../job/errors.js";
+import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { batches } from "./batches.js";
 import { decodeHistory } from "./history.js";
-import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { decodeJob } from "./record.js";
 import { countJobs, discardJobs, findJobs, listJobs, purgeJobs, retryDead, setPaused } from "./scripts/inspection.js";
 import type { Server } from "./server.js";
