@@ -94,7 +94,7 @@ export class Channels {
   }
 
   async #open(): Promise<PgClient> {
-    const client = await this.#database.pool.connect();
+    const client = await this.#database.connect();
     if (this.#closed) {
       client.release(true);
       throw new Error("the connection is closed");
