@@ -3,6 +3,7 @@ import type { SharedPlace } from "taskwright/conformance";
 import type { Capabilities } from "../../src/contracts/index.js";
 import { compiledSources } from "./compiled.js";
 import { selectedDrivers } from "./drivers.js";
+import { mysqlPlace } from "./mysql/shared.js";
 import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -13,6 +14,7 @@ type OpenShared = () => Promise<SharedPlace>;
 const SHARED: Readonly<Record<string, OpenShared>> = {
   sqlite: openSqlitePlace,
   redis: async () => ({ broker: await redisPlace() }),
+  mysql: async () => ({ broker: await mysqlPlace() }),
 };
 
 /** A driver as tests with processes meet it. */

@@ -1,7 +1,7 @@
 import type { SqlRow } from "../../../contracts/transaction.js";
 import { encodeId, encodeName, id, integer, name } from "../cells.js";
 import type { PooledSession, Session } from "../client/client.js";
-import { NOW, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
+import { byKey, NOW, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
 
 /** A lease as it is stored. */
 export interface StoredLease {
@@ -25,10 +25,10 @@ const COLUMNS = "id, token, worker, attempt, losses, cancel";
  */
 export function leases(tables: Tables) {
   const locked = (count: number) =>
-    `SELECT ${COLUMNS} FROM ${tables.leases} WHERE id IN (${repeat("?", count)}) FOR UPDATE`;
+    `SELECT ${COLUMNS} FROM ${byKey(tables.leases)} WHERE id IN (${repeat("?", count)}) FOR UPDATE`;
   const extend = (count: number) =>
-    `UPDATE ${tables.leases} SET until = ${NOW} + ? WHERE id IN (${repeat("?", count)})`;
-  const remove = (count: number) => `DELETE FROM ${tables.leases} WHERE id IN (${repeat("?", count)})`;
+    `UPDATE ${byKey(tables.leases)} SET until = ${NOW} + ? WHERE id IN (${repeat("?", count)})`;
+  const remove = (count: number) => `DELETE t FROM ${byKey(tables.leases)} WHERE id IN (${repeat("?", count)})`;
   const passed = `SELECT ${COLUMNS} FROM ${tables.leases} WHERE until <= ${NOW} LIMIT ? FOR UPDATE SKIP LOCKED`;
   const requestCancel = `UPDATE ${tables.leases} SET cancel = 1 WHERE id = ?`;
   const note = `INSERT IGNORE INTO ${tables.cancels} (worker, id) VALUES (?, ?)`;
