@@ -11,6 +11,7 @@ import { payload } from "./measures/payload.js";
 import { settling } from "./measures/settling.js";
 import { wholeWay } from "./measures/whole-way.js";
 import { workers } from "./measures/workers.js";
+import { describeMysql, freshMysql } from "./mysql-place.js";
 import { describeRedis, freshRedis } from "./redis-place.js";
 
 /** A fresh, empty place for jobs. */
@@ -105,7 +106,18 @@ const redis: BenchedDriver = {
   fresh: freshRedis,
 };
 
-export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis];
+const mysql: BenchedDriver = {
+  name: "mysql",
+  jobs: 20_000,
+  trials: SHARED_TRIALS,
+  onRequest: [workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
+  standard: { settings: "concurrency 100, pool of 10 connections", broker: (address) => address },
+  variants: [],
+  describeServer: describeMysql,
+  fresh: freshMysql,
+};
+
+export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis, mysql];
 
 function file(query: string): Variant["broker"] {
   return (path) => `sqlite:${path}?${query}`;

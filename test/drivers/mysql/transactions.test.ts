@@ -93,10 +93,7 @@ describe.each(["mysql2 connection", "adapter's transaction"])(
       await own.query("INSERT INTO orders VALUES (7)");
       const taken = job();
       await broker.publish([taken]);
-      // The second statement of a publish fails: its row in the line is there already.
-      const trap = job();
-      const [{ now }] = (await own.query("SELECT 1 AS now"))[0] as [{ now: number }];
-      expect(now).toBe(1);
+      // The jobs are inserted by then, and their places are not.
       await own.query(
         `CREATE TRIGGER ${prefixOf(url)}trap BEFORE INSERT ON ${prefixOf(url)}line FOR EACH ROW
        IF NEW.priority = 9 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'trapped'; END IF`,
