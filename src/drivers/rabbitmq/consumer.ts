@@ -54,6 +54,8 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
   #lastClaim = 0;
   #lingering: CancelTimer | undefined;
   #returned: Delivery[] = [];
+  /** Copies that are on their way. */
+  readonly #sending = new Set<Promise<unknown>>();
   /** Why the last session ended, for whoever was waiting. */
   #failure: unknown;
   #closed = false;
@@ -70,7 +72,7 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
     if (this.#closed || request.signal?.aborted) return [];
     this.#claiming += 1;
     try {
-      return await this.#claim(request);
+      return await this.#alone(await this.#claim(request));
     } catch (error) {
       if (this.#closed) return [];
       throw toTaskwrightError(error, this.#location, "none");
@@ -102,6 +104,18 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
       await this.#wait(left, signal);
       if (!session.isOpen && !over()) throw this.#failure;
     }
+  }
+
+  /**
+   * A job that was lost before may be what kills workers. Whatever lay here unclaimed would count as lost with it, so that goes
+   * back first: without this, one neighbour of a job that killed three processes was now and then parked with it.
+   */
+  async #alone(jobs: ClaimedJob[]): Promise<ClaimedJob[]> {
+    if (!jobs.some(({ losses }) => losses > 0)) return jobs;
+    await this.#pause();
+    await Promise.all(this.#sending);
+    if (this.#current?.isOpen) await this.#current.flush();
+    return jobs;
   }
 
   /** Until something arrives, the time is over, the signal aborts, or the consumer or its session ends. */
@@ -182,16 +196,27 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
     });
   }
 
-  /** Sends a copy of each to its queue, and acknowledges those that are there. The others stay, to be claimed here. */
+  /**
+   * Sends a copy of each to its queue, and acknowledges each as soon as that has it: a process that dies in between leaves a
+   * job there twice. Those that could not be sent stay, to be claimed here.
+   */
   async #sendOn(session: Session, deliveries: readonly Delivery[], delayOf: (one: Delivery) => number): Promise<void> {
     if (deliveries.length === 0) return;
     for (const one of deliveries) one.busy = true;
     const now = this.#shared.clock.now();
     const mails = deliveries.map((one) => mailOn(one, delayOf(one), now));
-    const failures = await this.#shared.mailer.send(mails).catch((error: unknown) => deliveries.map(() => error));
-    const sent = deliveries.filter((_, index) => failures[index] === undefined);
-    session.acknowledge(sent);
-    for (const one of deliveries) if (!sent.includes(one)) session.keep(one);
+    const left = new Set(deliveries);
+    const taken = (index: number): void => {
+      const delivery = deliveries[index];
+      if (delivery === undefined) return;
+      left.delete(delivery);
+      session.acknowledge([delivery]);
+    };
+    const sending = this.#shared.mailer.send(mails, taken).catch(() => {});
+    this.#sending.add(sending);
+    await sending;
+    this.#sending.delete(sending);
+    for (const one of left) session.keep(one);
   }
 
   // Settling

@@ -21,15 +21,15 @@ export class Mailer {
     this.#publisher = publisher;
   }
 
-  /** Answers for each message the error with which it failed, or nothing where a queue has it. */
-  async send(mails: readonly Mail[]): Promise<(BrokerError | undefined)[]> {
+  /** As `Publisher.send`. */
+  async send(mails: readonly Mail[], onTaken?: (index: number) => void): Promise<(BrokerError | undefined)[]> {
     const routed: Routed[] = [];
     for (const { letter, delay } of mails) {
       // Nearly always the queue is known: then nothing is waited for, and calls keep their order.
       if (delay <= 0 && !this.#topology.knows(letter.queue)) await this.#topology.queue(letter.queue);
       routed.push(delay > 0 ? await this.#delayed(letter, waitOf(delay)) : { exchange: "", key: letter.queue, letter });
     }
-    return this.#publisher.send(routed);
+    return this.#publisher.send(routed, onTaken);
   }
 
   /** Sends messages to the dead letters of their queues. */

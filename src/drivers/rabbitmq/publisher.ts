@@ -31,17 +31,23 @@ export class Publisher {
   /**
    * Answers for each message the error with which it failed, or nothing where a queue has it.
    *
+   * @param onTaken - Hears of each message as soon as a queue has it.
    * @throws BrokerError when none was sent
    */
-  async send(messages: readonly Routed[]): Promise<(BrokerError | undefined)[]> {
+  async send(messages: readonly Routed[], onTaken?: (index: number) => void): Promise<(BrokerError | undefined)[]> {
     if (messages.length === 0) return [];
     const channel = await this.#open();
     const failures: (BrokerError | undefined)[] = new Array(messages.length).fill(undefined);
-    await this.#confirmed(channel, messages, failures);
+    await this.#confirmed(channel, messages, failures, onTaken);
     return failures;
   }
 
-  #confirmed(channel: ConfirmChannel, messages: readonly Routed[], failures: (BrokerError | undefined)[]): Promise<void> {
+  #confirmed(
+    channel: ConfirmChannel,
+    messages: readonly Routed[],
+    failures: (BrokerError | undefined)[],
+    onTaken: ((index: number) => void) | undefined,
+  ): Promise<void> {
     const open = new Set<number>(messages.keys());
     return this.#link
       .deadline<void>(
@@ -50,6 +56,7 @@ export class Publisher {
             const confirmed = (error: Error | null): void => {
               failures[index] = this.#failureOf(error, letter);
               open.delete(index);
+              if (failures[index] === undefined) onTaken?.(index);
               if (open.size === 0) resolve();
             };
             try {
