@@ -34,7 +34,8 @@ export const amqplib: Peer = {
   name: "amqplib",
   drivers: ["rabbitmq"],
   packages: ["amqplib"],
-  settings: "raw: durable queue, persistent messages, publisher confirms, prefetch 100, one ack for each, noDelay, JSON",
+  settings:
+    "raw: durable queue, persistent messages, publisher confirms, prefetch 100, one ack for each, noDelay, JSON",
   keepsResults: false,
   async open({ place }) {
     const { connect } = await load<Amqplib>("amqplib");

@@ -52,7 +52,7 @@ const DRIVERS: Readonly<Record<string, TestedDriver>> = {
   },
   rabbitmq: {
     capabilities: rabbitmq().capabilities,
-    contracts: ["broker"],
+    contracts: ["broker", "queueInspector"],
     open: openRabbitmqPlace,
     serverClock: true,
   },

@@ -49,9 +49,13 @@ export class RabbitmqBroker implements Broker {
 
   #mail(job: OutgoingJob, now: number): Mail {
     if (job.unique)
-      throw new UnsupportedError("rabbitmq does not know which jobs it has, so an id of yours cannot make a job unique");
+      throw new UnsupportedError(
+        "rabbitmq does not know which jobs it has, so an id of yours cannot make a job unique",
+      );
     if (job.priority > 0 && this.#settings.maxPriority === 0)
-      throw new UnsupportedError("the queues have no priorities: they are quorum queues, or declared with maxPriority 0");
+      throw new UnsupportedError(
+        "the queues have no priorities: they are quorum queues, or declared with maxPriority 0",
+      );
     const letter = toLetter(job, now);
     if (job.notBefore === undefined) return { letter, delay: 0 };
     const delay = resolveWhen(job.notBefore, now) - now;

@@ -68,6 +68,7 @@ export interface Channel {
   consume(queue: string, onMessage: (message: Message | null) => void): Promise<{ readonly consumerTag: string }>;
   cancel(consumerTag: string): Promise<unknown>;
   get(queue: string): Promise<Message | false>;
+  purgeQueue(queue: string): Promise<QueueState>;
   ack(message: Pick<Message, "fields">, allUpTo?: boolean): void;
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { Link, type LinkOptions } from "./link.js";
 import { Mailer } from "./mailer.js";
 import type { Settings } from "./options.js";
 import { Publisher } from "./publisher.js";
+import { RabbitmqQueueInspector } from "./queue-inspector.js";
 import { Topology } from "./topology.js";
 
 /** Connects, and gives the contracts. */
@@ -24,6 +25,7 @@ export async function connect(settings: Settings, environment: DriverEnvironment
   const broker = new RabbitmqBroker({ link: consuming, topology, mailer, clock, logger }, settings, random);
   return {
     broker,
+    queueInspector: new RabbitmqQueueInspector(publishing, mailer),
     ping: () => ping(publishing),
     close: async () => {
       if (publishing.closed) return;

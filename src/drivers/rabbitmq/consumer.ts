@@ -139,6 +139,11 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
     if (this.#claiming === 0) this.#linger();
   }
 
+  deleted(): void {
+    this.#shared.topology.forget();
+    this.#wake();
+  }
+
   #wake(): void {
     for (const end of [...this.#waits]) end();
   }
@@ -185,14 +190,11 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
       const { clock, redelivery } = this.#shared;
       const session = this.#current;
       if (session === undefined) return;
-      const delayOf = ({ delivered: { newLosses, state } }: Delivery) => {
-        const left = (state.dueAt ?? 0) - clock.now();
-        return left > EARLY ? left : newLosses > 0 ? redelivery() : 0;
-      };
-      const now = returned.filter((one) => delayOf(one) <= 0);
-      for (const one of now) session.keep(one);
-      const later = returned.filter((one) => !now.includes(one));
-      void this.#sendOn(session, later, delayOf).catch(() => {});
+      const earlyBy = ({ delivered: { state } }: Delivery) => (state.dueAt ?? 0) - clock.now();
+      const goesOn = (one: Delivery) => one.delivered.newLosses > 0 || earlyBy(one) > EARLY;
+      const delayOf = (one: Delivery) => (earlyBy(one) > EARLY ? earlyBy(one) : redelivery());
+      for (const one of returned) if (!goesOn(one)) session.keep(one);
+      void this.#sendOn(session, returned.filter(goesOn), delayOf);
     });
   }
 
@@ -287,6 +289,8 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
     this.#session = undefined;
     this.#current = undefined;
     this.#failure = toTaskwrightError(error, this.#location, "none");
+    // It may be about a queue that has been deleted.
+    this.#shared.topology.forget();
     this.#wake();
   }
 

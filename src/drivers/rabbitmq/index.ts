@@ -12,6 +12,7 @@ const CAPABILITIES: Capabilities = {
   cancel: false,
   atomicOutcomes: false,
   inspect: false,
+  deadLetters: true,
 };
 
 /**

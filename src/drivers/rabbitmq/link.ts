@@ -154,7 +154,10 @@ export class Link {
     connection.on("close", () => this.#lost(connection));
     connection.on("blocked", (reason: string) => {
       this.#blockedBy = reason;
-      this.options.logger.warn({ location: this.options.location, reason }, "rabbitmq takes no jobs for now: it is short of memory or disk");
+      this.options.logger.warn(
+        { location: this.options.location, reason },
+        "rabbitmq takes no jobs for now: it is short of memory or disk",
+      );
     });
     connection.on("unblocked", () => {
       this.#blockedBy = undefined;
@@ -182,7 +185,8 @@ export class Link {
     this.#host += 1;
     const { clock, random, location, address } = this.options;
     // Waiting makes no password right, and installs nothing.
-    const hopeless = error instanceof MissingDependencyError || (isDenial(error) && this.#host % address.hosts.length === 0);
+    const hopeless =
+      error instanceof MissingDependencyError || (isDenial(error) && this.#host % address.hosts.length === 0);
     if (hopeless) for (const { reject } of [...this.#waiters]) reject(toTaskwrightError(error, location, "none"));
     if (this.#closed) return;
     const round = Math.floor(this.#tries++ / address.hosts.length);

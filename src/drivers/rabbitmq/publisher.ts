@@ -91,7 +91,9 @@ export class Publisher {
   #unroutable({ queue }: Letter): BrokerError {
     this.#topology.forget();
     const { location } = this.#link.options;
-    return new BrokerError(`rabbitmq at ${location}: queue "${queue}" has been deleted meanwhile; it is made again when you repeat this`);
+    return new BrokerError(
+      `rabbitmq at ${location}: queue "${queue}" has been deleted meanwhile; it is made again when you repeat this`,
+    );
   }
 
   #error(error: unknown, outcome: OperationOutcome): BrokerError {

@@ -11,6 +11,8 @@ const TAGS = 2 ** 32;
 export interface SessionListener {
   /** There may be something to take. */
   arrived(): void;
+  /** RabbitMQ no longer delivers from a queue, which has been deleted. */
+  deleted(): void;
   /** A job was lost by another worker, or is not due yet: it is not for taking, but to be sent on. */
   returned(delivery: Delivery): void;
   /** The channel is gone, and with it every lease. */
@@ -96,7 +98,7 @@ export class Session {
       if (message !== null) this.#deliver(message, subscription);
       else if (this.#subscriptions.get(queue) === subscription) {
         this.#subscriptions.delete(queue);
-        this.#listener.arrived();
+        this.#listener.deleted();
       }
     });
   }

@@ -22,7 +22,10 @@ export function mailAgain({ message, delivered, subscription }: Delivery, settle
   const { delay, kind, history = state.history } = settlement;
   const attempts = kind === "retry" ? settlement.lease.attempt : state.attempts;
   const { queue } = subscription;
-  return mailLater(again(queue, message.properties, delivered, { ...state, attempts, history, ...dueAt(delay, now) }), delay);
+  return mailLater(
+    again(queue, message.properties, delivered, { ...state, attempts, history, ...dueAt(delay, now) }),
+    delay,
+  );
 }
 
 /** A job as it stands, to go to the end of its queue after `delay` ms. */

@@ -1,5 +1,5 @@
 import type { Channel, Connection } from "./client.js";
-import { patternAt, patternOf, PLACES, steps, type Wait } from "./delays.js";
+import { PLACES, patternAt, patternOf, steps, type Wait } from "./delays.js";
 import { toTaskwrightError } from "./errors.js";
 import type { Link } from "./link.js";
 import type { Settings } from "./options.js";

@@ -21,7 +21,7 @@ describe("a RabbitMQ of a test's own", () => {
     await one.kill("SIGKILL");
     await expect(connect(one.url)).rejects.toThrow(/ECONNREFUSED/);
     expect(await reachable(two.url)).toBe("RabbitMQ");
-    await expect(connect(two.url + "/mine")).rejects.toThrow();
+    await expect(connect(`${two.url}/mine`)).rejects.toThrow();
     await one.start();
     expect(await reachable(url)).toBe("RabbitMQ");
   }, 60_000);

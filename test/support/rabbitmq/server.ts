@@ -74,7 +74,10 @@ function recipe(options: RabbitmqOptions): Recipe {
       const answer = await evaluate(port + DIST, "{os:getpid(), rabbit:is_running()}");
       if (!answer.includes(`"${pid}"`)) throw new Error(`another node listens on port ${port + DIST}`);
       if (!answer.includes("true")) throw new Error("it is still starting");
-      await evaluate(port + DIST, `true = lists:member(${port}, [P || {listener, _, amqp, _, _, P, _} <- rabbit_networking:active_listeners()])`);
+      await evaluate(
+        port + DIST,
+        `true = lists:member(${port}, [P || {listener, _, amqp, _, _, P, _} <- rabbit_networking:active_listeners()])`,
+      );
     },
   };
 }
