@@ -14,6 +14,7 @@ import { work } from "./measures/work.js";
 import { workers } from "./measures/workers.js";
 import { describeMysql, freshMysql } from "./mysql-place.js";
 import { describePostgres, freshPostgres } from "./postgres-place.js";
+import { describeRabbitmq, freshRabbitmq } from "./rabbitmq-place.js";
 import { describeRedis, freshRedis } from "./redis-place.js";
 
 /** What a database counts. */
@@ -141,7 +142,22 @@ const mysql: BenchedDriver = {
   fresh: freshMysql,
 };
 
-export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis, postgres, mysql];
+/** It keeps no results, so none are measured. */
+const rabbitmq: BenchedDriver = {
+  name: "rabbitmq",
+  jobs: 20_000,
+  trials: [enqueue, bulk, settling(false)],
+  onRequest: [workers(2), payload("10kb")],
+  standard: { settings: "classic queue with priorities, confirms, concurrency 100", broker: (address) => address },
+  variants: [
+    { name: "plain", settings: "the same without priorities", broker: (address) => `${address}?maxPriority=0` },
+    { name: "quorum", settings: "quorum queue", broker: (address) => `${address}?queueType=quorum` },
+  ],
+  describeServer: describeRabbitmq,
+  fresh: freshRabbitmq,
+};
+
+export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis, postgres, mysql, rabbitmq];
 
 function file(query: string): Variant["broker"] {
   return (path) => `sqlite:${path}?${query}`;

@@ -19,7 +19,7 @@ import { defaultLogger, delegate } from "./logger.js";
 import type { Middleware } from "./middleware/middleware.js";
 import { MiddlewareStack } from "./middleware/stack.js";
 import { type MigrateOptions, type MigrationReport, migrate } from "./migrate.js";
-import { Routes, type Runtime, type Services } from "./runtime.js";
+import { queuesOf, Routes, type Runtime, type Services } from "./runtime.js";
 import { takeAll } from "./settled.js";
 import {
   type AnyTask,
@@ -367,7 +367,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     const settings = await this.settings();
     const connections = new Connections(this.#services);
     this.#connections = connections;
-    const routes = new Routes(connections, this.#services.clock);
+    const routes = new Routes(connections, this.#services.clock, () => queuesOf(settings, this.#services.tasks));
     const route = await routes.open(settings.broker, settings.backend);
     const coordinator = route.coordinator;
     const codec = this.#codec(settings);

@@ -7,7 +7,7 @@ import type { Codec, ErrorRegistry } from "./job/codec/index.js";
 import type { ResolvedOptions } from "./job/options.js";
 import type { MiddlewareStack } from "./middleware/stack.js";
 import { Route } from "./route.js";
-import type { AnyTask } from "./task.js";
+import { type AnyTask, DEFINITION } from "./task.js";
 
 /** What an app lends to all its parts. */
 export interface Services {
@@ -38,11 +38,14 @@ export interface Runtime extends Services {
 export class Routes {
   readonly #connections: Connections;
   readonly #clock: Clock;
+  readonly #queues: () => readonly string[];
   readonly #known = new Map<string | Driver, Map<string | Driver | undefined, Promise<Route>>>();
 
-  constructor(connections: Connections, clock: Clock) {
+  /** @param queues - Names those that the app knows. */
+  constructor(connections: Connections, clock: Clock, queues: () => readonly string[]) {
     this.#connections = connections;
     this.#clock = clock;
+    this.#queues = queues;
   }
 
   /** The route to a broker and a backend; without a backend, the broker's own driver is one if it can. */
@@ -65,7 +68,7 @@ export class Routes {
 
   async #open(broker: string | Driver, backend: string | Driver | undefined): Promise<Route> {
     const at = await this.#connections.open(broker);
-    return new Route(at, await this.#openBackend(at, backend), this.#clock);
+    return new Route(at, await this.#openBackend(at, backend), this.#clock, this.#queues);
   }
 
   async #openBackend(at: OpenDriver, backend: string | Driver | undefined): Promise<OpenDriver | undefined> {
@@ -82,4 +85,10 @@ export function routeFor(runtime: Runtime, options: ResolvedOptions): Route | Pr
     options.broker ?? broker,
     options.backend ?? (options.broker === undefined ? backend : undefined),
   );
+}
+
+/** The queues that an app knows by name: those of its tasks and of its workers. */
+export function queuesOf({ defaults, worker }: Settings, tasks: ReadonlyMap<string, AnyTask>): string[] {
+  const ofTasks = [...tasks.values()].flatMap((task) => task[DEFINITION].options.queue ?? []);
+  return [...new Set([defaults.queue, ...worker.queues.map(({ name }) => name), ...ofTasks])];
 }

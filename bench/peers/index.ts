@@ -1,4 +1,5 @@
 import type { Peer } from "../contestant.js";
+import { amqplib } from "./amqplib.js";
 import { beeQueue } from "./bee-queue.js";
 import { bullmq } from "./bullmq.js";
 import { graphileWorker } from "./graphile-worker.js";
@@ -7,4 +8,4 @@ import { plainjob } from "./plainjob.js";
 import { redisCeiling } from "./redis-ceiling.js";
 
 /** All peers. One more is one more file and one more line here, and its packages in `bench/package.json`. */
-export const PEERS: readonly Peer[] = [plainjob, bullmq, beeQueue, redisCeiling, graphileWorker, pgBoss];
+export const PEERS: readonly Peer[] = [plainjob, bullmq, beeQueue, redisCeiling, graphileWorker, pgBoss, amqplib];

@@ -22,6 +22,8 @@ const SCHEMES: Readonly<Record<string, () => Promise<FromUrl>>> = {
   postgresql: loadPostgres,
   mysql: loadMysql,
   mariadb: loadMysql,
+  amqp: loadRabbitmq,
+  amqps: loadRabbitmq,
 };
 
 async function loadRedis(): Promise<FromUrl> {
@@ -34,6 +36,10 @@ async function loadPostgres(): Promise<FromUrl> {
 
 async function loadMysql(): Promise<FromUrl> {
   return (await import("./mysql/index.js")).fromUrl;
+}
+
+async function loadRabbitmq(): Promise<FromUrl> {
+  return (await import("./rabbitmq/index.js")).fromUrl;
 }
 
 /** The URL schemes that this version understands. */

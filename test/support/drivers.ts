@@ -5,6 +5,7 @@ import type { Contract, OpenTransaction, Place, Skip } from "taskwright/conforma
 import { memory } from "taskwright/drivers/memory";
 import { mysql } from "taskwright/drivers/mysql";
 import { postgres } from "taskwright/drivers/postgres";
+import { rabbitmq } from "taskwright/drivers/rabbitmq";
 import { redis } from "taskwright/drivers/redis";
 import { sqlite } from "taskwright/drivers/sqlite";
 import { FakeClock } from "taskwright/testing";
@@ -13,6 +14,7 @@ import type { Capabilities, Driver } from "../../src/contracts/index.js";
 import { CLIENTS, openDatabase } from "../drivers/sqlite/support.js";
 import { beginOnMysql, mysqlPlace } from "./mysql/shared.js";
 import { postgresPlace } from "./postgres/shared.js";
+import { rabbitmqPlace } from "./rabbitmq/shared.js";
 import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -28,15 +30,18 @@ const MYSQL_UNIT = 80;
 /** Capabilities do not depend on the place. */
 const ANY_MYSQL = "mysql://localhost/test";
 
+/** How long a claim of a broker that pushes has to wait before nothing means that there is nothing, in ms. */
+const QUIET = 200;
+
 /** A driver as the tests meet it. */
 export interface TestedDriver {
   readonly capabilities: Capabilities;
+  /** What its connections have. Default: everything but a broadcaster. */
+  readonly contracts?: readonly Contract[];
   /** Makes an empty place. */
   open(): Promise<Place>;
   /** Its server decides what time it is, so time really passes. */
   readonly serverClock?: true;
-  /** What its connections have. Default: all that the suite knows, but for the broadcaster. */
-  readonly contracts?: readonly Contract[];
   /** What it does not pass yet, and why. */
   readonly skip?: readonly Skip[];
 }
@@ -65,6 +70,12 @@ const DRIVERS: Readonly<Record<string, TestedDriver>> = {
     capabilities: mysql(ANY_MYSQL).capabilities,
     contracts: ["broker", "backend", "coordinator", "inspector"],
     open: openMysqlPlace,
+    serverClock: true,
+  },
+  rabbitmq: {
+    capabilities: rabbitmq().capabilities,
+    contracts: ["broker", "queueInspector"],
+    open: openRabbitmqPlace,
     serverClock: true,
   },
 };
@@ -126,6 +137,11 @@ async function beginOnPostgres(url: string): Promise<OpenTransaction> {
     await client.end();
   };
   return { handle: client, commit: () => end("COMMIT"), rollback: () => end("ROLLBACK") };
+}
+
+async function openRabbitmqPlace(): Promise<Place> {
+  const { url, remove } = await rabbitmqPlace();
+  return { ...placeWithServerClock(rabbitmq(url)), quiet: QUIET, remove };
 }
 
 function beginOnSqlite(path: string): OpenTransaction {

@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
 /** A program that tests need, and the Debian package that has it. */
 export interface Program {
+  /** Or its whole path, where it is in no folder of `PATH`. */
   readonly name: string;
   readonly package: string;
   /** Where it may be besides the folders of PATH. */
@@ -33,7 +34,8 @@ async function locate(program: Program): Promise<string | undefined> {
 }
 
 async function inPath(name: string, others: readonly string[] = []): Promise<string | undefined> {
-  for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...others]) {
+  const folders = isAbsolute(name) ? [""] : [...(process.env.PATH ?? "").split(delimiter), ...others];
+  for (const folder of folders) {
     const path = join(folder, name);
     const runs = await access(path, constants.X_OK).then(
       () => true,
