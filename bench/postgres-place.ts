@@ -1,4 +1,4 @@
-import { postgres } from "taskwright/drivers/postgres";
+import { postgres } from "../src/drivers/postgres/index.js";
 import { POSTGRES, startPostgres } from "../test/support/postgres/server.js";
 import { migrate } from "../test/support/postgres/shared.js";
 import { findProgram, versionOf } from "../test/support/programs.js";

@@ -3,7 +3,7 @@ import { load } from "./load.js";
 
 interface Received {
   readonly id: string;
-  readonly data: Job;
+  readonly data: { readonly job: Job };
 }
 
 interface Boss {
@@ -46,7 +46,7 @@ export const pgBoss: Peer = {
           await new Promise((resolve) => setTimeout(resolve, 1));
           continue;
         }
-        for (const { data } of jobs) handler(data[0], data[1]);
+        for (const { data } of jobs) handler(data.job[0], data.job[1]);
         await boss.complete(
           NAME,
           jobs.map(({ id }) => id),
@@ -54,8 +54,8 @@ export const pgBoss: Peer = {
       }
     };
     return {
-      enqueue: (...job) => boss.send(NAME, job),
-      enqueueMany: (jobs) => boss.insert(jobs.map((data) => ({ name: NAME, data }))),
+      enqueue: (...job) => boss.send(NAME, { job }),
+      enqueueMany: (jobs) => boss.insert(jobs.map((job) => ({ name: NAME, data: { job } }))),
       startWorker: (handler) => {
         for (let at = 0; at < 2; at++) loops.push(loop(handler));
       },

@@ -10,6 +10,7 @@ import { SEED } from "./seed.js";
 const JOBS: Readonly<Record<string, number>> = {
   sqlite: 20_000,
   redis: 100_000,
+  postgres: 20_000,
   mysql: 5_000,
   "rabbitmq+sqlite": 20_000,
   "rabbitmq+redis": 20_000,
