@@ -30,7 +30,23 @@ export async function freshMysql(): Promise<Place> {
   await ask(`CREATE DATABASE ${database}`);
   const address = url.replace(/[^/]*$/, database);
   await makeTables(address);
-  return { address, oneProcess: false, remove: async () => void (await ask(`DROP DATABASE ${database}`)) };
+  const bytes = (): Promise<number> => tableBytes(ask, database);
+  const atStart = await bytes();
+  return {
+    address,
+    oneProcess: false,
+    bytes: async () => (await bytes()) - atStart,
+    remove: async () => void (await ask(`DROP DATABASE ${database}`)),
+  };
+}
+
+/** Of all pages in use by tables and indexes. */
+async function tableBytes(ask: MysqlServer["ask"], database: string): Promise<number> {
+  await ask(`ANALYZE TABLE ${database}.taskwright_jobs, ${database}.taskwright_line`);
+  const [row] = await ask(
+    `SELECT SUM(data_length + index_length) AS bytes FROM information_schema.tables WHERE table_schema = '${database}'`,
+  );
+  return Number(row?.bytes);
 }
 
 async function makeTables(address: string): Promise<void> {

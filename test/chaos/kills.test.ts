@@ -31,11 +31,14 @@ async function openContext({ open, capabilities }: SharedDriver): Promise<Worker
 async function killAtRandom(crew: Crew, random: Random, done: () => boolean): Promise<number> {
   let kills = 0;
   while (!done()) {
-    const victim = crew.members[Math.floor(random() * crew.members.length)];
+    const index = Math.floor(random() * crew.members.length);
+    const victim = crew.members[index];
     if (victim === undefined) throw new Error("the crew has no members");
     await pause(50 + random() * 250);
     await victim.kill();
     kills += 1;
+    // Else, on a busy machine, all are killed while they start, and none ever works.
+    await crew.members[index]?.ready();
   }
   return kills;
 }

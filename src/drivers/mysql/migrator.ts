@@ -86,8 +86,8 @@ export class MysqlMigrator implements Migrator {
     const digest = createHash("sha256")
       .update(`${String(place?.place)}.${this.#prefix}`)
       .digest("hex");
-    const lock = Buffer.from(`taskwright ${digest.slice(0, 40)}`);
-    const [answer] = await session.run("SELECT GET_LOCK(?, ?) AS locked", [lock, PATIENCE]);
+    const lock = `'taskwright ${digest.slice(0, 40)}'`;
+    const [answer] = await session.run(`SELECT GET_LOCK(${lock}, ${PATIENCE}) AS locked`);
     if (Number(answer?.locked) !== 1) {
       throw new BrokerError(
         `mysql at ${this.#location}: somebody else has been migrating for ${PATIENCE} s: try again`,
@@ -97,7 +97,7 @@ export class MysqlMigrator implements Migrator {
       return await work();
     } finally {
       // Also where the work failed because the connection is lost, and the lock with it.
-      await session.run("SELECT RELEASE_LOCK(?) AS released", [lock]).catch(() => {});
+      await session.run(`SELECT RELEASE_LOCK(${lock}) AS released`).catch(() => {});
     }
   }
 
