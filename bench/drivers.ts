@@ -10,8 +10,19 @@ import type { Trial } from "./measures/measure.js";
 import { payload } from "./measures/payload.js";
 import { settling } from "./measures/settling.js";
 import { wholeWay } from "./measures/whole-way.js";
+import { work } from "./measures/work.js";
 import { workers } from "./measures/workers.js";
+import { describePostgres, freshPostgres } from "./postgres-place.js";
 import { describeRedis, freshRedis } from "./redis-place.js";
+
+/** What a database counts. */
+export interface DatabaseWork {
+  /** Inserted, updated or deleted. */
+  readonly rows: number;
+  /** Bytes of its log. */
+  readonly wal: number;
+  readonly commits: number;
+}
 
 /** A fresh, empty place for jobs. */
 export interface Place {
@@ -21,6 +32,8 @@ export interface Place {
   readonly oneProcess: boolean;
   /** How large it is, in bytes. Absent: it is part of the process that uses it. */
   bytes?(): Promise<number>;
+  /** What its database has done since it was made. Absent: it does not say. */
+  work?(): Promise<DatabaseWork>;
   remove(): Promise<void>;
 }
 
@@ -105,7 +118,18 @@ const redis: BenchedDriver = {
   fresh: freshRedis,
 };
 
-export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis];
+const postgres: BenchedDriver = {
+  name: "postgres",
+  jobs: 20_000,
+  trials: SHARED_TRIALS,
+  onRequest: [work, workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
+  standard: { settings: "concurrency 100", broker: (address) => address },
+  variants: [],
+  describeServer: describePostgres,
+  fresh: freshPostgres,
+};
+
+export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis, postgres];
 
 function file(query: string): Variant["broker"] {
   return (path) => `sqlite:${path}?${query}`;

@@ -72,7 +72,10 @@ export class PostgresBackend implements ResultBackend {
       [key, Math.ceil(ttl), progress === undefined ? 0 : 1, progress ?? null],
     );
     if (log === undefined || log.length === 0) return;
-    await queryable.query(`INSERT INTO ${this.#s}.report_lines (id, lines) VALUES ($1, $2)`, [key, JSON.stringify(log)]);
+    await queryable.query(`INSERT INTO ${this.#s}.report_lines (id, lines) VALUES ($1, $2)`, [
+      key,
+      JSON.stringify(log),
+    ]);
   }
 
   async readReport(id: string): Promise<ReportRecord | undefined> {

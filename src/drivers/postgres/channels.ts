@@ -94,21 +94,22 @@ export class Channels {
   }
 
   async #open(): Promise<PgClient> {
-    const client = await this.#database.pool.connect();
+    const client = await this.#database.connect();
     if (this.#closed) {
       client.release(true);
       throw new Error("the connection is closed");
     }
-    client.on("notification", this.#deliver as never);
-    client.on("error", this.#lose as never);
-    client.on("end", this.#lose as never);
+    client.on("notification", this.#deliver);
+    client.on("error", this.#lose);
+    client.on("end", this.#lose);
     this.#client = client;
     this.#tries = 0;
     this.#scheduleHeartbeat();
     return client;
   }
 
-  readonly #deliver = ({ channel, payload = "" }: Notification): void => {
+  readonly #deliver = (notification: unknown): void => {
+    const { channel, payload = "" } = notification as Notification;
     const kind = this.#names.get(channel);
     if (kind === undefined || this.#closed) return;
     for (const hear of [...this.#listeners[kind]]) hear(payload);
@@ -125,8 +126,8 @@ export class Channels {
     this.#cancelTimer();
     this.#client = undefined;
     this.#listening = new Map();
-    client.off("notification", this.#deliver as never);
-    client.off("end", this.#lose as never);
+    client.off("notification", this.#deliver);
+    client.off("end", this.#lose);
     client.release(true);
   }
 

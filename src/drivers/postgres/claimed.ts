@@ -46,7 +46,10 @@ function readJobs(row: Row, queue: string): ClaimedJob[] {
   // Of most claims no job was claimed before, expires or has headers.
   const rare = attempts === null ? undefined : [attempts, losses, expired, heads, histories].map(integers);
   let at = 0;
-  const take = (length: number): Buffer => all.subarray(at, (at += length));
+  const take = (length: number): Buffer => {
+    at += length;
+    return all.subarray(at - length, at);
+  };
   return integers(seqs).map((seq, index) => {
     const id = take(idLengths[index] ?? 0);
     const job: Writable<ClaimedJob> = {
@@ -59,7 +62,12 @@ function readJobs(row: Row, queue: string): ClaimedJob[] {
       losses: 0,
       expired: false,
     };
-    if (rare !== undefined) addRare(job, rare.map((values) => values[index] ?? 0), take);
+    if (rare !== undefined)
+      addRare(
+        job,
+        rare.map((values) => values[index] ?? 0),
+        take,
+      );
     job.body = take(lengths[index] ?? 0);
     return job;
   });

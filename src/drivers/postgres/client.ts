@@ -17,16 +17,16 @@ export interface PgClient {
   query(query: object): Promise<PgResult>;
   /** Given an error, the pool drops the connection. */
   release(error?: Error | boolean): void;
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
 /** What is used of a pool of pg (`new Pool(...)`). */
 export interface PgPool {
   connect(): Promise<PgClient>;
   end(): Promise<void>;
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
 /** What a pool of our own is opened with. */
@@ -66,7 +66,7 @@ async function load(): Promise<Library> {
 
 /** A connection that breaks while idle is no error of anybody's: the pool opens another one. Nobody else may listen. */
 export function hearErrors(pool: PgPool, logger: Logger): () => void {
-  const hear = (error: Error): void => logger.debug({ error }, "an idle connection to postgres broke");
+  const hear = (error: unknown): void => logger.debug({ error }, "an idle connection to postgres broke");
   pool.on("error", hear);
   return () => pool.off("error", hear);
 }

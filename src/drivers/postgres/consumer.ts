@@ -190,7 +190,8 @@ export class PostgresConsumer implements Consumer {
 
   async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
     const { database, work } = this.#shared;
-    const queryable: Queryable = transaction === undefined ? database : adoptTransaction(transaction, database.location);
+    const queryable: Queryable =
+      transaction === undefined ? database : adoptTransaction(transaction, database.location);
     const statuses = new Array<SettleStatus>(settlements.length).fill("lost");
     for (const call of settleCalls(database.schema, settlements)) {
       const [answer] = onlyRow(await queryable.query(call.text, call.values), database.location);

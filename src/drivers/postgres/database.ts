@@ -20,13 +20,15 @@ const FIRST_PAUSE = 10;
 
 /** The database as the contracts of a connection meet it: statements that end within a deadline. */
 export class Database implements Queryable {
-  readonly pool: PgPool;
+  readonly #pool: PgPool;
   readonly location: string;
   /** Quoted, to write before the names of tables and functions. */
   readonly schema: string;
   readonly timeout: number;
   readonly clock: Clock;
   readonly #random: Random;
+  /** Connections that we were lent. */
+  readonly #known = new WeakSet<PgClient>();
   #closed = false;
   /** Milliseconds that the server's clock is ahead of ours. */
   #ahead = 0;
@@ -36,7 +38,7 @@ export class Database implements Queryable {
     { location, schema, timeout }: { location: string; schema: string; timeout: number },
     { clock, random }: { clock: Clock; random: Random },
   ) {
-    this.pool = pool;
+    this.#pool = pool;
     this.location = location;
     this.schema = `"${schema}"`;
     this.timeout = timeout;
@@ -88,15 +90,23 @@ export class Database implements Queryable {
     );
   }
 
-  /** Lends a connection. One that failed otherwise than by a statement's error is dropped by the pool. */
-  async #lend<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
-    if (this.#closed) throw closedError(this.location);
-    let client: PgClient;
+  /** A connection of the pool, to be released. */
+  async connect(): Promise<PgClient> {
     try {
-      client = await this.pool.connect();
+      const client = await this.#pool.connect();
+      // That it breaks is also told apart from any call, and would end the process if nobody listened.
+      if (!this.#known.has(client)) client.on("error", () => {});
+      this.#known.add(client);
+      return client;
     } catch (error) {
       throw toTaskwrightError(error, this.location, "none");
     }
+  }
+
+  /** Lends a connection. One that failed otherwise than by a statement's error is dropped by the pool. */
+  async #lend<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
+    if (this.#closed) throw closedError(this.location);
+    const client = await this.connect();
     try {
       const result = await work(client);
       client.release();

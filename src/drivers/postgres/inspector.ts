@@ -18,7 +18,9 @@ import { type Database, onlyRow, type Row } from "./database.js";
 const STATES: readonly QueuedState[] = ["scheduled", "waiting", "active", "retrying", "dead"];
 
 /** Where a job stands that has not ended. `l` is its lease. */
-const STATE = (s: string): string => `CASE WHEN l.seq IS NOT NULL THEN 'active' WHEN j.due <= ${s}.now_ms() THEN 'waiting'
+const STATE = (
+  s: string,
+): string => `CASE WHEN l.seq IS NOT NULL THEN 'active' WHEN j.due <= ${s}.now_ms() THEN 'waiting'
   WHEN j.retrying THEN 'retrying' ELSE 'scheduled' END`;
 
 export class PostgresInspector implements Inspector {

@@ -76,4 +76,3 @@ class PostgresMigrator implements Migrator {
 
 /** Without parameters pg sends a script of many statements as it is. */
 const NO_PARAMETERS: readonly [] = [];
-

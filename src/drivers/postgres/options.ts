@@ -128,7 +128,9 @@ interface Parsed {
 function parseUrl(url: string): Parsed {
   const match = /^postgres(?:ql)?:\/\/([^?#]*)(?:\?([^#]*))?$/i.exec(url);
   if (!match) {
-    throw new ConfigError(`"${maskUrl(url)}" is not a postgres URL: write postgres://user:password@localhost:5432/database`);
+    throw new ConfigError(
+      `"${maskUrl(url)}" is not a postgres URL: write postgres://user:password@localhost:5432/database`,
+    );
   }
   assertParses(url);
   const [, place = "", search = ""] = match;

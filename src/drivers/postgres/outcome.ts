@@ -35,10 +35,17 @@ export function packOutcomes(outcomes: readonly (OutcomeRecord | undefined)[], e
     starts: everyNumber(starts),
     ids: list(ids),
     bodies: list(bodies),
-    states: texts(outcomes.map((outcome) => outcome?.state ?? "completed")),
+    states: statesOf(outcomes),
     attempts: list(outcomes.map((outcome) => outcome?.attempt ?? 0)),
     ttls: list(outcomes.map(ttlOf)),
   };
+}
+
+/** Nearly always the same for all. */
+function statesOf(outcomes: readonly (OutcomeRecord | undefined)[]): string {
+  const states = outcomes.map((outcome) => outcome?.state ?? "completed");
+  const [first = "completed"] = states;
+  return texts(states.every((state) => state === first) ? [first] : states);
 }
 
 export function ttlOf(outcome: OutcomeRecord | undefined): number {

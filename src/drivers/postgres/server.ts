@@ -38,7 +38,8 @@ export async function readServer(database: Database): Promise<ServerInfo> {
 /** What the operator should change, each one sentence. */
 export function warningsOf({ fsync, commit, autovacuum, replica }: ServerInfo): string[] {
   const warnings: string[] = [];
-  if (!fsync) warnings.push("fsync is off: a crash of the machine loses jobs, and may damage the database; turn it on.");
+  if (!fsync)
+    warnings.push("fsync is off: a crash of the machine loses jobs, and may damage the database; turn it on.");
   if (commit === "off") {
     warnings.push(
       "synchronous_commit is off: acknowledged jobs of the last moments are lost when the server crashes; turn it on for taskwright's role or database.",

@@ -37,12 +37,12 @@ export function settleCalls(schema: string, settlements: readonly Settlement[]):
 function completeCall(schema: string, settlements: readonly Complete[]): Omit<SettleCall, "positions"> {
   const keys = settlements.map(({ lease }) => fromToken(lease));
   const outcomes = settlements.map(({ outcome }) => outcome);
-  const { packed, starts, ids, bodies, attempts, ttls } = packOutcomes(
+  const { packed, starts, ids, bodies, states, attempts, ttls } = packOutcomes(
     outcomes.some((outcome) => outcome !== undefined) ? outcomes : [],
   );
   return {
     text: `SELECT ${schema}.complete($1::text::bigint[], $2::text::bigint[], $3::bytea, $4::text::int[], $5::text::int[],
-      $6::text::int[], $7::text::int[], $8::text::bigint[]) AS answer`,
+      $6::text::int[], $7::text::text[], $8::text::int[], $9::text::bigint[]) AS answer`,
     values: [
       everyNumber(keys.map(([claim]) => claim)),
       everyNumber(keys.map(([, seq]) => seq)),
@@ -50,6 +50,7 @@ function completeCall(schema: string, settlements: readonly Complete[]): Omit<Se
       starts,
       ids,
       bodies,
+      states,
       attempts,
       ttls,
     ],

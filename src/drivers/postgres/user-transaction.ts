@@ -54,7 +54,9 @@ function throughClient(client: unknown): Run {
     throw new ConfigError("the client given for the transaction is not inside one: enqueue between BEGIN and COMMIT");
   }
   return async (text, values) => {
-    const { rows } = (await (client as PgQueryable).query(text, values)) as { rows: readonly Record<string, unknown>[] };
+    const { rows } = (await (client as PgQueryable).query(text, values)) as {
+      rows: readonly Record<string, unknown>[];
+    };
     return rows.map((row) => [row.answer]);
   };
 }
@@ -64,6 +66,7 @@ function isSqlTransaction(transaction: unknown): transaction is SqlTransaction {
 }
 
 function plain(value: Parameter): string | number | Uint8Array | null {
-  if (value === null || typeof value === "string" || typeof value === "number" || value instanceof Uint8Array) return value;
+  if (value === null || typeof value === "string" || typeof value === "number" || value instanceof Uint8Array)
+    return value;
   throw new TypeError("only texts, numbers and bytes go into the transactions of users");
 }

@@ -32,7 +32,7 @@ async function folders(): Promise<string[]> {
   return versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(root, version, "bin"));
 }
 
-const POSTGRES: Program = { name: "postgres", package: "postgresql", folders };
+export const POSTGRES: Program = { name: "postgres", package: "postgresql", folders };
 const INITDB: Program = { name: "initdb", package: "postgresql", folders };
 
 /**

@@ -1,6 +1,6 @@
-import { postgres } from "taskwright/drivers/postgres";
 import { systemClock } from "../../../src/clock.js";
 import type { Driver, DriverEnvironment } from "../../../src/contracts/index.js";
+import { postgres } from "../../../src/drivers/postgres/index.js";
 import { type PostgresServer, startPostgres } from "./server.js";
 
 let server: Promise<PostgresServer> | undefined;

@@ -39,8 +39,7 @@ BEGIN
     CONTINUE WHEN EXISTS (SELECT FROM ${s}.pauses p WHERE p.queue = name);
     marks := coalesce(hints[nth]::bigint[], array_fill(0::bigint, ARRAY[21]));
     known := ARRAY(
-      SELECT DISTINCT l.token FROM ${s}.leases l
-       WHERE l.queue = name AND (l.token > marks[1])
+      SELECT DISTINCT l.token FROM ${s}.leases l WHERE l.queue = name AND l.token > marks[1]
       UNION ALL
       SELECT DISTINCT l.token FROM ${s}.leases l WHERE l.token = ANY(marks[22:]));
     marks := array_cat(marks[:21], known);
@@ -63,8 +62,9 @@ BEGIN
                         FROM ${s}.jobs k
                        WHERE k.queue = name AND k.rank = r.rank AND k.due <= moment
                          AND (k.due, k.seq) > (marks[2 + 2 * r.rank], marks[3 + 2 * r.rank])
-                         AND k.seq NOT IN (SELECT u.seq FROM ${s}.leases l, unnest(l.seqs) AS u(seq)
-                                            WHERE l.token = ANY(known))
+                         AND k.seq NOT IN (
+                           SELECT u.seq FROM ${s}.leases l, unnest(l.seqs) AS u(seq)
+                            WHERE l.token = ANY(known) AND (l.rank IS NULL OR l.due >= marks[2 + 2 * l.rank]))
                        ORDER BY k.due, k.seq LIMIT most) j
                      LIMIT most) c) f
      WHERE f.total <= 16777216 OR f.total = f.bytes;
@@ -77,8 +77,9 @@ BEGIN
       marks[1] := greatest(marks[1], (SELECT max(k) FROM unnest(known) AS k));
     ELSE
       token := nextval('${s}.leases_seq');
-      INSERT INTO ${s}.leases (token, part, until, queue, holder, worker, seqs)
-      SELECT token, part, moment + lease, name, holder, worker, got[part * 100 + 1 : (part + 1) * 100]
+      INSERT INTO ${s}.leases (token, part, until, due, rank, queue, holder, worker, seqs)
+      SELECT token, part, moment + lease, dues[size], CASE WHEN levels[1] = levels[size] THEN levels[1] END, name, holder,
+             worker, got[part * 100 + 1 : (part + 1) * 100]
         FROM generate_series(0, (size - 1) / 100) AS part;
       marks[1] := token;
       marks := marks || token;

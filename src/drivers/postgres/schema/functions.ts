@@ -7,7 +7,7 @@ import { upkeep } from "./upkeep.js";
 /**
  * What of a function's settings is not to be left to chance. Plans are made once a session, often when the tables are empty
  * and any plan seems good, so those that would not do for a million rows are forbidden; and what is forbidden looks so
- * expensive to the planner that it would compile it.
+ * expensive to the planner that it would compile it. Functions that only others call have them from those.
  */
 const SETTINGS = `
   SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off

@@ -8,14 +8,14 @@
  */
 export const leasing = (s: string, settings: string): string => `
 -- Locks leases in the order of their tokens, whoever asks.
-CREATE FUNCTION ${s}.lock_leases(tokens bigint[]) RETURNS void LANGUAGE plpgsql ${settings} AS $$
+CREATE FUNCTION ${s}.lock_leases(tokens bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM 1 FROM (
     SELECT FROM ${s}.leases l WHERE l.token = ANY(tokens) ORDER BY l.token, l.part FOR UPDATE) locked;
 END $$;
 
 -- Takes jobs out of leases that are locked.
-CREATE FUNCTION ${s}.unlease(the_tokens bigint[], the_seqs bigint[]) RETURNS void LANGUAGE plpgsql ${settings} AS $$
+CREATE FUNCTION ${s}.unlease(the_tokens bigint[], the_seqs bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (
     SELECT FROM ${s}.leases l, unnest(l.seqs) AS u(seq)
@@ -33,7 +33,7 @@ BEGIN
 END $$;
 
 -- The positions of leases that are lost: of another claim by now, or gone.
-CREATE FUNCTION ${s}.lost(the_tokens bigint[], the_seqs bigint[]) RETURNS int[] LANGUAGE plpgsql ${settings} AS $$
+CREATE FUNCTION ${s}.lost(the_tokens bigint[], the_seqs bigint[]) RETURNS int[] LANGUAGE plpgsql AS $$
 BEGIN
   RETURN ARRAY(
     SELECT a.n::int FROM unnest(the_tokens, the_seqs) WITH ORDINALITY AS a(token, seq, n)
@@ -53,8 +53,8 @@ BEGIN
   PERFORM ${s}.lock_leases(the_tokens);
   later := ${s}.now_ms() + lease;
   gone := ${s}.lost(the_tokens, the_seqs);
-  INSERT INTO ${s}.leases (token, part, until, queue, holder, worker, seqs)
-  SELECT l.token, nextval('${s}.leases_seq'), l.until, l.queue, l.holder, l.worker, rest.seqs
+  INSERT INTO ${s}.leases (token, part, until, due, rank, queue, holder, worker, seqs)
+  SELECT l.token, nextval('${s}.leases_seq'), l.until, l.due, l.rank, l.queue, l.holder, l.worker, rest.seqs
     FROM ${s}.leases l CROSS JOIN LATERAL (
       SELECT array_agg(u.seq) AS seqs FROM unnest(l.seqs) AS u(seq)
        WHERE (l.token, u.seq) NOT IN (SELECT a.token, a.seq FROM unnest(the_tokens, the_seqs) AS a(token, seq))) rest

@@ -34,10 +34,10 @@ BEGIN
   IF told IS NOT NULL THEN PERFORM ${s}.tell_news('o', told); END IF;
 END $$;
 
--- Lets completed jobs go. Answers 's'ettled or 'l'ost for each; nothing when all were settled.
+-- Lets jobs go that are done: completed, or stopped as their outcome says. Answers 's'ettled or 'l'ost for each; nothing when all were settled.
 CREATE FUNCTION ${s}.complete(
   the_tokens bigint[], the_seqs bigint[],
-  packed bytea, starts int[], ids int[], bodies int[], the_attempts int[], ttls bigint[]
+  packed bytea, starts int[], ids int[], bodies int[], states text[], the_attempts int[], ttls bigint[]
 ) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   gone int[];
@@ -58,7 +58,7 @@ BEGIN
   END IF;
   PERFORM ${s}.unlease(the_tokens, the_seqs);
   IF cardinality(starts) > 0 THEN
-    PERFORM ${s}.store(packed, starts, ids, bodies, '{completed}', the_attempts, ttls);
+    PERFORM ${s}.store(packed, starts, ids, bodies, states, the_attempts, ttls);
   END IF;
   IF gone = '{}' THEN RETURN ''; END IF;
   RETURN (SELECT string_agg(CASE WHEN a.n = ANY(gone) THEN 'l' ELSE 's' END, '' ORDER BY a.n)

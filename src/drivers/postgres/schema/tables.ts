@@ -49,11 +49,14 @@ CREATE INDEX jobs_claim ON ${s}.jobs (queue, rank, due, seq);
 CREATE INDEX jobs_cancel ON ${s}.jobs (seq) WHERE cancel;
 
 -- One claim of one queue has a token, and a row for each 100 of its jobs. until is in no index, so renewing it is cheap.
+-- rank, due: of the last of the jobs, for who looks at jobs behind that one only. No rank: they have several.
 CREATE SEQUENCE ${s}.leases_seq AS bigint;
 CREATE TABLE ${s}.leases (
   token bigint NOT NULL,
   part bigint NOT NULL,
   until bigint NOT NULL,
+  due bigint NOT NULL,
+  rank smallint,
   queue text COLLATE "C" NOT NULL,
   holder text NOT NULL,
   worker text NOT NULL,

@@ -11,7 +11,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Keeps claims out of the queues of these jobs.
-CREATE FUNCTION ${s}.lock_jobs(the_ids bytea[]) RETURNS void LANGUAGE plpgsql ${settings} AS $$
+CREATE FUNCTION ${s}.lock_jobs(the_ids bytea[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM ${s}.lock_queues(ARRAY(SELECT DISTINCT j.queue FROM ${s}.jobs j WHERE j.id = ANY(the_ids)));
 END $$;
