@@ -12,6 +12,7 @@ import { settling } from "./measures/settling.js";
 import { wholeWay } from "./measures/whole-way.js";
 import { work } from "./measures/work.js";
 import { workers } from "./measures/workers.js";
+import { describeMysql, freshMysql } from "./mysql-place.js";
 import { describePostgres, freshPostgres } from "./postgres-place.js";
 import { describeRedis, freshRedis } from "./redis-place.js";
 
@@ -129,7 +130,18 @@ const postgres: BenchedDriver = {
   fresh: freshPostgres,
 };
 
-export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis, postgres];
+const mysql: BenchedDriver = {
+  name: "mysql",
+  jobs: 20_000,
+  trials: SHARED_TRIALS,
+  onRequest: [workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
+  standard: { settings: "concurrency 100, pool of 10 connections", broker: (address) => address },
+  variants: [],
+  describeServer: describeMysql,
+  fresh: freshMysql,
+};
+
+export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis, postgres, mysql];
 
 function file(query: string): Variant["broker"] {
   return (path) => `sqlite:${path}?${query}`;

@@ -3,6 +3,7 @@ import type { SharedPlace } from "taskwright/conformance";
 import type { Capabilities } from "../../src/contracts/index.js";
 import { compiledSources } from "./compiled.js";
 import { selectedDrivers } from "./drivers.js";
+import { mysqlPlace } from "./mysql/shared.js";
 import { postgresPlace } from "./postgres/shared.js";
 import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
@@ -15,6 +16,7 @@ const SHARED: Readonly<Record<string, OpenShared>> = {
   sqlite: openSqlitePlace,
   redis: async () => ({ broker: await redisPlace() }),
   postgres: async () => ({ broker: await postgresPlace() }),
+  mysql: async () => ({ broker: await mysqlPlace() }),
 };
 
 /** A driver as tests with processes meet it. */

@@ -10,9 +10,10 @@ import type {
   SettleStatus,
 } from "../../contracts/broker.js";
 import type { Clock } from "../../contracts/clock.js";
+import { TaskwrightError } from "../../job/errors.js";
 import type { PooledSession } from "./client/client.js";
 import type { Poller } from "./poller.js";
-import { settleAll } from "./settle.js";
+import { giveBack, settleAll } from "./settle.js";
 import type { Statements } from "./statements/index.js";
 import type { Store } from "./store.js";
 import type { UserTransactions } from "./user-transaction.js";
@@ -43,6 +44,8 @@ export class MysqlConsumer implements Consumer {
   readonly #waits = new Set<() => void>();
   /** When jobs of a queue that had become due were last moved in line. */
   readonly #promoted = new Map<string, number>();
+  /** Tokens of claims whose answer was lost: what they leased is given back before the next one. */
+  readonly #unanswered = new Set<number>();
   #closed = false;
 
   constructor(shared: Shared, options: ConsumeOptions, onClose: () => void) {
@@ -65,9 +68,28 @@ export class MysqlConsumer implements Consumer {
     }
   }
 
-  #claimNow({ queues, max }: ClaimRequest): Promise<ClaimedJob[]> {
-    const { store, statements } = this.#shared;
+  async #claimNow(request: ClaimRequest): Promise<ClaimedJob[]> {
+    await this.#giveBack();
     const token = newToken();
+    try {
+      return await this.#claimAs(token, request);
+    } catch (error) {
+      if (error instanceof TaskwrightError && error.outcome === "unknown") this.#unanswered.add(token);
+      throw error;
+    }
+  }
+
+  /** Jobs that an earlier claim leased while its answer was lost on the way. Their leases would only pass. */
+  async #giveBack(): Promise<void> {
+    const { store, statements } = this.#shared;
+    for (const token of this.#unanswered) {
+      await store.write((session) => giveBack(statements, session, token));
+      this.#unanswered.delete(token);
+    }
+  }
+
+  #claimAs(token: number, { queues, max }: ClaimRequest): Promise<ClaimedJob[]> {
+    const { store, statements } = this.#shared;
     return store.write(async (session) => {
       const looked = queues.length > 1 ? await statements.looking.look(session, queues, []) : undefined;
       const jobs: ClaimedJob[] = [];

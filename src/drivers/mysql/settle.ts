@@ -34,6 +34,15 @@ export async function settleAll(
   return statuses;
 }
 
+/** Undoes a claim. */
+export async function giveBack({ leases, moving }: Statements, session: Session, token: number): Promise<void> {
+  const claimed = await leases.ofClaim(session, token);
+  for (const lease of claimed) {
+    await moving.putBack(session, { ...lease, attempt: lease.attempt - 1 }, undefined, false);
+  }
+  await leases.delete(session, claimed);
+}
+
 /** Puts the job where it goes next, and answers whether that is nowhere: then its row is to be deleted. */
 async function endAttempt(
   { moving }: Statements,

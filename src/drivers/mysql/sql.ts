@@ -58,6 +58,15 @@ export function toMillis(micros: number): number {
  */
 const LONGEST_LIST = 512;
 
+/**
+ * A table whose rows are found by their primary key, `t` in the statement. Left to itself, the server reads a small table
+ * from end to end to find many rows, and so waits for every row that somebody else has locked. Two workers that claimed and
+ * settled 10,000 jobs at once waited 100 times for each other, and met in 6 deadlocks.
+ */
+export function byKey(table: string): string {
+  return `${table} t FORCE INDEX (PRIMARY)`;
+}
+
 /** `count` times `term`, with commas. */
 export function repeat(term: string, count: number): string {
   return new Array(count).fill(term).join(", ");

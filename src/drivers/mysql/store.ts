@@ -66,7 +66,23 @@ export class Store {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#pool.close();
+    await this.#within(this.#pool.close(), () => undefined);
+  }
+
+  /** Waits no longer than a call may take: a server that is held up does not answer a farewell either. */
+  #within<T>(promise: Promise<T>, late: () => T): Promise<T> {
+    const { clock, timeout } = this.#terms;
+    return new Promise((resolve, reject) => {
+      const stop = (): void => {
+        try {
+          resolve(late());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const cancel = clock.schedule(stop, timeout, true);
+      promise.then(resolve, reject).finally(cancel);
+    });
   }
 
   async #run<T>(work: (session: PooledSession) => Promise<T>): Promise<T> {
@@ -125,28 +141,16 @@ export class Store {
 
   /** A connection, within the time that a call may take. */
   #acquire(): Promise<PooledSession> {
-    const { clock, timeout, location } = this.#terms;
-    return new Promise((resolve, reject) => {
-      let late = false;
-      const cancel = clock.schedule(
-        () => {
-          late = true;
-          const text = `mysql at ${location}: no connection was free within ${timeout} ms: raise poolSize, or look for transactions that stay open`;
-          reject(new BrokerError(text));
-        },
-        timeout,
-        true,
-      );
-      this.#pool.acquire().then(
-        (session) => {
-          cancel();
-          if (late) session.release();
-          else resolve(session);
-        },
-        (error: unknown) => {
-          cancel();
-          reject(error);
-        },
+    const { timeout, location } = this.#terms;
+    let late = false;
+    const session = this.#pool.acquire().then((acquired) => {
+      if (late) acquired.release();
+      return acquired;
+    });
+    return this.#within(session, () => {
+      late = true;
+      throw new BrokerError(
+        `mysql at ${location}: no connection was free within ${timeout} ms: raise poolSize, or look for transactions that stay open`,
       );
     });
   }

@@ -3,7 +3,7 @@ import type { SqlRow } from "../../../contracts/transaction.js";
 import { decodeHeaders } from "../../../job/headers.js";
 import { bytes, encodeName, id, integer, optionalBytes } from "../cells.js";
 import type { Session } from "../client/client.js";
-import { NOW, type Parameter, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
+import { byKey, NOW, type Parameter, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
 import { LATER } from "./publishing.js";
 
 export interface ClaimTerms {
@@ -36,19 +36,19 @@ export function claiming(tables: Tables) {
   const select = `
     SELECT l.place, l.at, l.n, l.id, l.attempt, l.losses, l.cancel, l.priority, j.headers, j.history, j.body,
       j.expires <= ${NOW} AS expired
-    FROM ${tables.line} l STRAIGHT_JOIN ${tables.jobs} j ON j.id = l.id
+    FROM ${tables.line} l FORCE INDEX (PRIMARY) STRAIGHT_JOIN ${tables.jobs} j FORCE INDEX (PRIMARY) ON j.id = l.id
     WHERE l.queue = ? AND l.place < ${LATER} AND ${unpaused}
     ORDER BY l.place, l.at, l.n, l.id LIMIT ? FOR UPDATE SKIP LOCKED`;
   const those = (count: number) => `(queue, place, at, n, id) IN (${repeat("(?, ?, ?, ?, ?)", count)})`;
   const lease = (count: number) =>
     `INSERT INTO ${tables.leases} (id, queue, token, until, worker, attempt, losses, cancel)
-      SELECT id, queue, ?, ${NOW} + ?, ?, attempt + 1, losses, cancel FROM ${tables.line} WHERE ${those(count)}`;
-  const take = (count: number) => `DELETE FROM ${tables.line} WHERE ${those(count)}`;
+      SELECT id, queue, ?, ${NOW} + ?, ?, attempt + 1, losses, cancel FROM ${byKey(tables.line)} WHERE ${those(count)}`;
+  const take = (count: number) => `DELETE t FROM ${byKey(tables.line)} WHERE ${those(count)}`;
   const note = `INSERT IGNORE INTO ${tables.cancels} (worker, id) VALUES (?, ?)`;
   const due = `
-    SELECT place, at, n, id FROM ${tables.line} WHERE queue = ? AND place = ${LATER} AND at <= ${NOW}
+    SELECT place, at, n, id FROM ${byKey(tables.line)} WHERE queue = ? AND place = ${LATER} AND at <= ${NOW}
     ORDER BY at, n, id LIMIT ? FOR UPDATE SKIP LOCKED`;
-  const promote = (count: number) => `UPDATE ${tables.line} SET place = 9 - priority WHERE ${those(count)}`;
+  const promote = (count: number) => `UPDATE ${byKey(tables.line)} SET place = 9 - priority WHERE ${those(count)}`;
 
   return {
     /** Leases up to `max` jobs from the front of a queue's line; none while it is paused. */

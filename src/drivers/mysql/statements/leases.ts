@@ -1,7 +1,7 @@
 import type { SqlRow } from "../../../contracts/transaction.js";
 import { encodeId, encodeName, id, integer, name } from "../cells.js";
 import type { PooledSession, Session } from "../client/client.js";
-import { NOW, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
+import { byKey, NOW, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
 
 /** A lease as it is stored. */
 export interface StoredLease {
@@ -25,11 +25,12 @@ const COLUMNS = "id, token, worker, attempt, losses, cancel";
  */
 export function leases(tables: Tables) {
   const locked = (count: number) =>
-    `SELECT ${COLUMNS} FROM ${tables.leases} WHERE id IN (${repeat("?", count)}) FOR UPDATE`;
+    `SELECT ${COLUMNS} FROM ${byKey(tables.leases)} WHERE id IN (${repeat("?", count)}) FOR UPDATE`;
   const extend = (count: number) =>
-    `UPDATE ${tables.leases} SET until = ${NOW} + ? WHERE id IN (${repeat("?", count)})`;
-  const remove = (count: number) => `DELETE FROM ${tables.leases} WHERE id IN (${repeat("?", count)})`;
+    `UPDATE ${byKey(tables.leases)} SET until = ${NOW} + ? WHERE id IN (${repeat("?", count)})`;
+  const remove = (count: number) => `DELETE t FROM ${byKey(tables.leases)} WHERE id IN (${repeat("?", count)})`;
   const passed = `SELECT ${COLUMNS} FROM ${tables.leases} WHERE until <= ${NOW} LIMIT ? FOR UPDATE SKIP LOCKED`;
+  const ofClaim = `SELECT ${COLUMNS} FROM ${tables.leases} WHERE token = ? FOR UPDATE SKIP LOCKED`;
   const requestCancel = `UPDATE ${tables.leases} SET cancel = 1 WHERE id = ?`;
   const note = `INSERT IGNORE INTO ${tables.cancels} (worker, id) VALUES (?, ?)`;
   const forget = `DELETE FROM ${tables.cancels} WHERE worker = ? AND id = ?`;
@@ -45,6 +46,8 @@ export function leases(tables: Tables) {
     },
     /** Leases that have passed, up to `max`, but for those that somebody settles or recovers at this moment. */
     passed: async (session: Session, max: number) => (await session.run(passed, [max])).map(toLease),
+    /** What one claim leased. Reads all leases. */
+    ofClaim: async (session: Session, token: number) => (await session.run(ofClaim, [token])).map(toLease),
     async extend(session: PooledSession, ids: readonly string[], ms: number): Promise<void> {
       for (const part of paddedParts(ids.map(encodeId))) {
         await session.run(extend(part.length), [toMicros(ms), ...part]);

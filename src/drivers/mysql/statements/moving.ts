@@ -1,7 +1,7 @@
 import type { DeadReason } from "../../../contracts/broker.js";
 import { encodeId } from "../cells.js";
 import type { Session } from "../client/client.js";
-import { NOW, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
+import { byKey, NOW, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
 import type { StoredLease } from "./leases.js";
 import { LATER } from "./publishing.js";
 
@@ -21,7 +21,7 @@ export function moving(tables: Tables) {
   const bury = `
     REPLACE INTO ${tables.dead} (id, queue, priority, died, expires, headers, body, attempt, losses, reason, history)
     SELECT id, queue, priority, ${NOW}, expires, headers, body, ?, ?, ?, ? FROM ${tables.jobs} WHERE id = ?`;
-  const remove = (count: number) => `DELETE FROM ${tables.jobs} WHERE id IN (${repeat("?", count)})`;
+  const remove = (count: number) => `DELETE t FROM ${byKey(tables.jobs)} WHERE id IN (${repeat("?", count)})`;
 
   return {
     /** Puts a job that was leased back, due after `delay` ms; `undefined` leaves it the place that it had. */

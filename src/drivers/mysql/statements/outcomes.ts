@@ -2,7 +2,7 @@ import type { OutcomeRecord, TerminalState } from "../../../contracts/backend.js
 import type { SqlRow } from "../../../contracts/transaction.js";
 import { bytes, encodeId, id, integer, optionalInteger } from "../cells.js";
 import type { PooledSession, Session } from "../client/client.js";
-import { NOW, type Parameter, paddedParts, repeat, rowParts, type Tables, toMicros, toMillis } from "../sql.js";
+import { byKey, NOW, type Parameter, paddedParts, repeat, rowParts, type Tables, toMicros, toMillis } from "../sql.js";
 
 const STATES: readonly TerminalState[] = ["completed", "dead", "cancelled"];
 
@@ -26,9 +26,9 @@ export function outcomes(tables: Tables, packet: number) {
     `SELECT id, state, attempt, ttl, body FROM ${tables.outcomes}
       WHERE id IN (${repeat("?", count)}) AND (expires IS NULL OR expires > ${NOW})`;
   const live = (count: number) =>
-    `SELECT id FROM ${tables.outcomes}
+    `SELECT id FROM ${byKey(tables.outcomes)}
       WHERE id IN (${repeat("?", count)}) AND (expires IS NULL OR expires > ${NOW}) FOR UPDATE`;
-  const remove = (count: number) => `DELETE FROM ${tables.outcomes} WHERE id IN (${repeat("?", count)})`;
+  const remove = (count: number) => `DELETE t FROM ${byKey(tables.outcomes)} WHERE id IN (${repeat("?", count)})`;
   const sweep = `DELETE FROM ${tables.outcomes} WHERE expires <= ${NOW} ORDER BY expires LIMIT ?`;
 
   return {

@@ -4,7 +4,7 @@ import type { SqlRow } from "../../../contracts/transaction.js";
 import { decodeHeaders } from "../../../job/headers.js";
 import { bytes, encodeId, id, integer, name, optionalBytes, optionalInteger, optionalName } from "../cells.js";
 import type { Session } from "../client/client.js";
-import { NOW, type Parameter, paddedParts, repeat, type Tables, toMillis } from "../sql.js";
+import { byKey, NOW, type Parameter, paddedParts, repeat, type Tables, toMillis } from "../sql.js";
 import { LATER } from "./publishing.js";
 
 /** A row of the line, by its primary key. */
@@ -45,8 +45,8 @@ export function places(tables: Tables) {
   const lock = `SELECT 1 AS found FROM ${tables.line} WHERE queue = ? AND place = ? AND at = ? AND n = ? AND id = ? FOR UPDATE`;
   const exists = `SELECT 1 AS found FROM ${tables.jobs} WHERE id = ?`;
   const removeLine = (count: number) =>
-    `DELETE FROM ${tables.line} WHERE (queue, place, at, n, id) IN (${repeat("(?, ?, ?, ?, ?)", count)})`;
-  const removeJobs = (count: number) => `DELETE FROM ${tables.jobs} WHERE id IN (${repeat("?", count)})`;
+    `DELETE t FROM ${byKey(tables.line)} WHERE (queue, place, at, n, id) IN (${repeat("(?, ?, ?, ?, ?)", count)})`;
+  const removeJobs = (count: number) => `DELETE t FROM ${byKey(tables.jobs)} WHERE id IN (${repeat("?", count)})`;
   const removeDead = `DELETE FROM ${tables.dead} WHERE id = ?`;
   const revival = [
     `INSERT INTO ${tables.jobs} (id, queue, priority, n, due, expires, headers, body, history)

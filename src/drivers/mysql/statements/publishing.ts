@@ -3,7 +3,7 @@ import type { When } from "../../../contracts/clock.js";
 import { encodeHeaders } from "../../../job/headers.js";
 import { encodeId, encodeName, id } from "../cells.js";
 import type { Session } from "../client/client.js";
-import { NOW, type Parameter, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
+import { byKey, NOW, type Parameter, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
 
 /** The place of what is not due, in the line. Places before it are `9 - priority`, so the highest priority comes first. */
 export const LATER = 10;
@@ -38,7 +38,7 @@ export function publishing(tables: Tables) {
   const line = (count: number) =>
     `INSERT INTO ${tables.line} (queue, place, at, n, id, priority, retrying, attempt, losses, cancel)
       SELECT queue, IF(due > ${NOW}, ${LATER}, 9 - priority), due, n, id, priority, 0, 0, 0, 0
-      FROM ${tables.jobs} WHERE id IN (${repeat("?", count)})`;
+      FROM ${byKey(tables.jobs)} WHERE id IN (${repeat("?", count)})`;
 
   return {
     /** Which of these ids belong to a live job, a dead letter or a kept outcome. `locking`: see those of others at once. */
@@ -46,7 +46,7 @@ export function publishing(tables: Tables) {
       const found = new Set<string>();
       for (const part of paddedParts(ids.map(encodeId))) {
         const sql = locking
-          ? `SELECT id FROM ${tables.jobs} WHERE id IN (${repeat("?", part.length)}) LOCK IN SHARE MODE`
+          ? `SELECT id FROM ${byKey(tables.jobs)} WHERE id IN (${repeat("?", part.length)}) LOCK IN SHARE MODE`
           : taken(part.length);
         const rows = await session.run(sql, locking ? part : [...part, ...part, ...part]);
         for (const row of rows) found.add(id(row));

@@ -1,7 +1,7 @@
 import type { Report, ReportRecord } from "../../../contracts/backend.js";
 import { bytes, encodeId, integer, name, optionalBytes } from "../cells.js";
 import type { PooledSession, Session } from "../client/client.js";
-import { NOW, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
+import { byKey, NOW, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
 
 /**
  * Purpose: progress and log lines of running jobs.
@@ -18,7 +18,7 @@ export function reports(tables: Tables) {
   const find = `SELECT progress, version FROM ${tables.reports} WHERE id = ? AND expires > ${NOW}`;
   const lines = `SELECT line FROM ${tables.report_lines} WHERE id = ? ORDER BY n`;
   const passed = `SELECT id FROM ${tables.reports} WHERE expires <= ${NOW} ORDER BY expires LIMIT ? FOR UPDATE SKIP LOCKED`;
-  const remove = (count: number) => `DELETE FROM ${tables.reports} WHERE id IN (${repeat("?", count)})`;
+  const remove = (count: number) => `DELETE t FROM ${byKey(tables.reports)} WHERE id IN (${repeat("?", count)})`;
   const removeLines = (count: number) => `DELETE FROM ${tables.report_lines} WHERE id IN (${repeat("?", count)})`;
 
   async function deleteAll(session: Session, ids: readonly Uint8Array[]): Promise<void> {
