@@ -25,7 +25,7 @@ const TITLES: Readonly<Record<keyof Capabilities, string>> = {
   cancel: "cancel waiting and active jobs",
   leases: "jobs of a dead worker come back",
   atomicOutcomes: "job and result settled in one step",
-  transactions: "enqueue inside your transaction",
+  transactions: "enqueue and complete inside your transaction",
   inspect: "count, list, retry, discard, pause",
   deadLetters: "list, retry and discard dead letters",
   push: "new work and results without polling",

@@ -8,7 +8,7 @@ import type { TaskDefinition } from "../task.js";
 const NO_LABELS: Labels = Object.freeze({});
 
 /** The current job of a task that is called directly: it runs once, here, and nobody else can see it. */
-export class InlineJob implements CurrentJob {
+class InlineJob implements CurrentJob {
   readonly id: string;
   readonly task: string;
   readonly queue: string;

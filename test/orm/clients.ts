@@ -13,7 +13,14 @@ async function openPg(url: string): Promise<Orm<object>> {
   return {
     async transaction(work) {
       const client = await pool.connect();
-      await ending(client, work, (end) => client.query(end)).finally(() => client.release());
+      client.on("error", () => {});
+      const ended = ending(client, work, (end) => client.query(end));
+      // One that failed is not used again.
+      await ended.then(
+        () => client.release(),
+        (error) => client.release(error),
+      );
+      await ended;
     },
     close: () => pool.end(),
   };
@@ -24,7 +31,12 @@ async function openMysql2(url: string): Promise<Orm<object>> {
   return {
     async transaction(work) {
       const connection = await pool.getConnection();
-      await ending(connection, work, (end) => connection.query(end)).finally(() => connection.release());
+      const ended = ending(connection, work, (end) => connection.query(end));
+      await ended.then(
+        () => connection.release(),
+        () => connection.destroy(),
+      );
+      await ended;
     },
     close: () => pool.end(),
   };
@@ -40,7 +52,8 @@ async function ending(
     await work({ tx: () => tx, run });
     await run("COMMIT");
   } catch (error) {
-    await run("ROLLBACK");
+    // A connection that was cut has rolled back already.
+    await run("ROLLBACK").catch(() => {});
     throw error;
   }
 }

@@ -1,4 +1,3 @@
-import "reflect-metadata";
 import { MikroORM as MikroMySql } from "@mikro-orm/mysql";
 import { MikroORM as MikroPostgres } from "@mikro-orm/postgresql";
 import { PrismaMariaDb } from "@prisma/adapter-mariadb";
