@@ -11,7 +11,7 @@ const JOBS: Readonly<Record<string, number>> = {
   sqlite: 20_000,
   redis: 100_000,
   postgres: 20_000,
-  mysql: 5_000,
+  mysql: 10_000,
   "rabbitmq+sqlite": 20_000,
   "rabbitmq+redis": 20_000,
 };
@@ -27,18 +27,17 @@ async function openContext({ open, capabilities }: SharedDriver): Promise<Worker
   return context;
 }
 
-/** Kills one of the crew now and then, and waits each time until its successor works. Answers how many died. */
+/** Kills one of the crew that works now and then. Answers how many died. */
 async function killAtRandom(crew: Crew, random: Random, done: () => boolean): Promise<number> {
   let kills = 0;
   while (!done()) {
-    const index = Math.floor(random() * crew.members.length);
-    const victim = crew.members[index];
+    const victim = crew.members[Math.floor(random() * crew.members.length)];
     if (victim === undefined) throw new Error("the crew has no members");
+    // Else, on a busy machine, all are killed while they start, and none ever works.
+    await victim.ready();
     await pause(50 + random() * 250);
     await victim.kill();
     kills += 1;
-    // Else, on a busy machine, all are killed while they start, and none ever works.
-    await crew.members[index]?.ready();
   }
   return kills;
 }

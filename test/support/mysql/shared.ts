@@ -29,7 +29,7 @@ export async function freshPlace({ url }: Pick<MysqlServer, "url">): Promise<str
   return place;
 }
 
-export async function migrate(driver: Driver): Promise<void> {
+async function migrate(driver: Driver): Promise<void> {
   const migrator = await driver.migrator?.({ clock: systemClock, random: Math.random, logger: console });
   await migrator?.apply();
   await migrator?.close();
