@@ -11,7 +11,7 @@ export interface Found {
   readonly place: number;
   /** The server's clock in epoch ms. */
   readonly moment: number;
-  readonly hint: number[];
+  readonly hint: string[];
   /** Epoch ms at which the next delayed job is due, where none is now. */
   readonly nextDue?: number;
   readonly jobs: readonly ClaimedJob[];
@@ -28,7 +28,7 @@ export function readFound(row: Row, queues: readonly string[]): Found {
   return {
     place: at,
     moment: integer(moment),
-    hint: integers(hint),
+    hint: text(hint).slice(1, -1).split(","),
     ...(next !== undefined && { nextDue: next }),
     jobs: token === null ? [] : readJobs(row, queues[at] ?? ""),
   };

@@ -42,7 +42,7 @@ const TROUBLES: readonly (readonly [sign: RegExp, advice: string])[] = [
 ];
 
 /** The SQLSTATE of what pg, or an ORM above it, threw. */
-export function sqlState(error: unknown): string | undefined {
+function sqlState(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null) return undefined;
   const { code, cause } = error as { code?: unknown; cause?: unknown };
   if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code)) return code;
@@ -59,7 +59,7 @@ export function isDuplicateKey(error: unknown): boolean {
 }
 
 /** Did the server end the connection, or the connection end by itself? Then nobody knows what became of a call. */
-export function isDisconnect(error: unknown): boolean {
+function isDisconnect(error: unknown): boolean {
   const state = sqlState(error);
   return state === undefined || /^(08|57P)/.test(state);
 }

@@ -7,7 +7,8 @@
  * was missed, a claim now and then goes without hints.
  */
 export class Hints {
-  readonly #hints = new Map<string, number[]>();
+  /** Numbers as texts: tokens are too large for ours. */
+  readonly #hints = new Map<string, string[]>();
   /** When the next claim goes without hints, in ms of any clock that only grows. */
   #nextFull = Number.NEGATIVE_INFINITY;
   #lastCost = 0;
@@ -32,7 +33,7 @@ export class Hints {
     return hint === undefined ? null : `{${hint.join(",")}}`;
   }
 
-  set(queue: string, hint: number[]): void {
+  set(queue: string, hint: string[]): void {
     this.#hints.set(queue, hint);
   }
 
@@ -42,9 +43,9 @@ export class Hints {
     if (hint === undefined) return;
     for (let rank = 0; rank < 10; rank++) {
       const at = 1 + 2 * rank;
-      if ((hint[at] ?? 0) < due) continue;
-      hint[at] = due;
-      hint[at + 1] = 0;
+      if (Number(hint[at]) < due) continue;
+      hint[at] = String(due);
+      hint[at + 1] = "0";
     }
   }
 

@@ -53,7 +53,7 @@ export function ttlOf(outcome: OutcomeRecord | undefined): number {
 }
 
 /** The function `store` takes one outcome of an id in a call. Of several the one of the last attempt counts. */
-export function newestOfEach(outcomes: readonly OutcomeRecord[]): OutcomeRecord[] {
+function newestOfEach(outcomes: readonly OutcomeRecord[]): OutcomeRecord[] {
   const newest = new Map<string, OutcomeRecord>();
   for (const outcome of outcomes) {
     if (outcome.attempt >= (newest.get(outcome.id)?.attempt ?? 0)) newest.set(outcome.id, outcome);

@@ -5,7 +5,7 @@ export function toToken(claim: string, seq: number): string {
   return `${claim}.${seq}`;
 }
 
-const FORM = /^\d{1,18}\.\d{1,18}$/;
+const FORM = /^\d{1,19}\.\d{1,19}$/;
 
 /** Claim and number of a lease, as texts. Of what is no token of ours, those of no job. */
 export function fromToken({ token }: Lease): [claim: string, seq: string] {

@@ -21,7 +21,7 @@ export function place(): Promise<string> {
 }
 
 /** A connection that ends with the test. */
-export async function connection(url: string): Promise<Connection> {
+async function connection(url: string): Promise<Connection> {
   const connected = await postgres(url).connect(ENVIRONMENT);
   onTestFinished(() => connected.close());
   return connected;

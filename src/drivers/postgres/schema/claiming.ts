@@ -7,7 +7,8 @@
  * same process found is true until it is told otherwise, and it gives that back as the queue's hint: the highest token, for
  * each rank the place up to which all jobs were taken, then the tokens that were alive. A claim with a hint goes on from there.
  * Without one, each would walk over all the jobs that ended before, as long as some old transaction keeps their rows from
- * being cleaned away: at 10,000 jobs/s, 6 million after ten minutes. See hints.ts for when a hint no longer holds.
+ * being cleaned away: at 10,000 jobs/s, 6 million after ten minutes. See hints.ts for when a hint no longer holds; one from
+ * before a crash of the server is seen by its token.
  *
  * Answers a row for each queue that it looked into. Jobs come as arrays and one piece of bytes (id, headers, history and body of
  * each), which costs half of what a row for each costs to send and read. No claim takes more than 16 MiB, or a single job.
@@ -21,6 +22,7 @@ RETURNS TABLE (
 ) LANGUAGE plpgsql ${settings} AS $$
 #variable_conflict use_variable
 DECLARE
+  era bigint := ${s}.current_era();
   name text;
   known bigint[];
   marks bigint[];
@@ -37,7 +39,8 @@ BEGIN
     place := nth;
     name := queues[nth];
     CONTINUE WHEN EXISTS (SELECT FROM ${s}.pauses p WHERE p.queue = name);
-    marks := coalesce(hints[nth]::bigint[], array_fill(0::bigint, ARRAY[21]));
+    marks := hints[nth]::bigint[];
+    IF marks IS NULL OR marks[1] & 1048575 <> era THEN marks := array_fill(0::bigint, ARRAY[21]); END IF;
     known := ARRAY(
       SELECT DISTINCT l.token FROM ${s}.leases l WHERE l.queue = name AND l.token > marks[1]
       UNION ALL
@@ -76,7 +79,7 @@ BEGIN
          ORDER BY k.due LIMIT 1) d);
       marks[1] := greatest(marks[1], (SELECT max(k) FROM unnest(known) AS k));
     ELSE
-      token := nextval('${s}.leases_seq');
+      token := nextval('${s}.leases_seq') * 1048576 + era;
       INSERT INTO ${s}.leases (token, part, until, due, rank, queue, holder, worker, seqs)
       SELECT token, part, moment + lease, dues[size], CASE WHEN levels[1] = levels[size] THEN levels[1] END, name, holder,
              worker, got[part * 100 + 1 : (part + 1) * 100]
@@ -100,6 +103,18 @@ BEGIN
     hint := marks::text;
     RETURN NEXT;
   END LOOP;
+END $$;
+
+-- The lower 20 bits of all tokens that are given until the server crashes.
+CREATE FUNCTION ${s}.current_era() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  present bigint := (SELECT e.era FROM ${s}.eras e);
+BEGIN
+  IF present IS NULL THEN
+    INSERT INTO ${s}.eras (era) VALUES (1 + floor(random() * 1048575)::bigint) ON CONFLICT DO NOTHING;
+    present := (SELECT e.era FROM ${s}.eras e);
+  END IF;
+  RETURN present;
 END $$;
 
 -- Until the transaction ends, no claim looks into these queues. In one order, so that none waits for the other.

@@ -48,6 +48,10 @@ CREATE UNIQUE INDEX jobs_id ON ${s}.jobs (id);
 CREATE INDEX jobs_claim ON ${s}.jobs (queue, rank, due, seq);
 CREATE INDEX jobs_cancel ON ${s}.jobs (seq) WHERE cancel;
 
+-- The time between two crashes of the server, as a number. A crash forgets claims that were not flushed, and their tokens
+-- could be given again: so the number is a part of each token, and an unlogged table is empty after a crash.
+CREATE UNLOGGED TABLE ${s}.eras (single boolean PRIMARY KEY DEFAULT true CHECK (single), era bigint NOT NULL);
+
 -- One claim of one queue has a token, and a row for each 100 of its jobs. until is in no index, so renewing it is cheap.
 -- rank, due: of the last of the jobs, for who looks at jobs behind that one only. No rank: they have several.
 CREATE SEQUENCE ${s}.leases_seq AS bigint;
