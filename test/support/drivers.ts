@@ -20,9 +20,9 @@ const UNIT = 100;
 const REAL_UNIT = 40;
 
 /** How long a claim of a broker that pushes has to wait before nothing means that there is nothing, in ms. */
-const QUIET = 100;
+const QUIET = 200;
 /** Cases look for nothing two units before there is something, so these must be much longer than that wait. */
-const PUSHED_UNIT = 150;
+const PUSHED_UNIT = 250;
 
 /** A driver as the tests meet it. */
 export interface TestedDriver {
