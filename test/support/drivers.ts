@@ -32,6 +32,8 @@ const ANY_MYSQL = "mysql://localhost/test";
 
 /** How long a claim of a broker that pushes has to wait before nothing means that there is nothing, in ms. */
 const QUIET = 200;
+/** Cases look for nothing two units before there is something, so these must be much longer than that wait. */
+const PUSHED_UNIT = 250;
 
 /** A driver as the tests meet it. */
 export interface TestedDriver {
@@ -141,7 +143,7 @@ async function beginOnPostgres(url: string): Promise<OpenTransaction> {
 
 async function openRabbitmqPlace(): Promise<Place> {
   const { url, remove } = await rabbitmqPlace();
-  return { ...placeWithServerClock(rabbitmq(url)), quiet: QUIET, remove };
+  return { ...placeWithServerClock(rabbitmq(url)), unit: PUSHED_UNIT, quiet: QUIET, remove };
 }
 
 function beginOnSqlite(path: string): OpenTransaction {
