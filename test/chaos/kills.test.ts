@@ -11,7 +11,7 @@ import { SEED } from "./seed.js";
 const JOBS: Readonly<Record<string, number>> = {
   sqlite: 20_000,
   redis: 100_000,
-  postgres: 20_000,
+  postgres: 5_000,
   mysql: 10_000,
   "rabbitmq+sqlite": 3000,
   "rabbitmq+redis": 3000,
