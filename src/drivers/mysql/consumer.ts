@@ -18,8 +18,6 @@ import type { Statements } from "./statements/index.js";
 import type { Store } from "./store.js";
 import type { UserTransactions } from "./user-transaction.js";
 
-/** `setTimeout` holds no longer than this, 24.8 days; a claim that wakes early looks again. */
-const LONGEST_TIMER = 2_147_483_647;
 /** At least so many jobs that have become due move in line at once. */
 const PROMOTE_MIN = 1000;
 /** Milliseconds between two looks for jobs that have become due, of a worker whose claims come back full. */
@@ -145,7 +143,7 @@ export class MysqlConsumer implements Consumer {
         stop();
         reject(error);
       };
-      const cancelTimer = clock.schedule(end, Math.min(Math.max(1, Math.ceil(ms)), LONGEST_TIMER), true);
+      const cancelTimer = clock.schedule(end, Math.max(1, Math.ceil(ms)), true);
       const stopWaiting = poller.wait({ queues, wake: end, fail });
       signal?.addEventListener("abort", end);
       this.#waits.add(end);

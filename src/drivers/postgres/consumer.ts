@@ -19,12 +19,9 @@ import { type Database, onlyRow, type Queryable } from "./database.js";
 import type { Hints } from "./hints.js";
 import { everyNumber } from "./packing.js";
 import { noteStatuses, settleCalls } from "./settle.js";
-import { fromToken } from "./token.js";
+import { fromToken, toToken } from "./token.js";
 import { adoptTransaction } from "./user-transaction.js";
 import type { WorkNews } from "./work-news.js";
-
-/** `setTimeout` holds no longer than this, 24.8 days; a claim that wakes early looks again. */
-const LONGEST_TIMER = 2_147_483_647;
 
 const LEASE_STATUSES: Readonly<Record<string, LeaseStatus>> = { h: "held", c: "cancel" };
 
@@ -50,6 +47,8 @@ export class PostgresConsumer implements Consumer {
   readonly #waits = new Map<() => void, number>();
   /** Claims whose answer never came: what they leased is given back. */
   readonly #unanswered = new Set<string>();
+  /** Leases of jobs that a transaction of the user's may hold, and what they became for it. */
+  readonly #split = new WeakMap<Lease, Lease>();
   #claims = 0;
   /** Grows with each message that there may be work. */
   #generation = 0;
@@ -181,7 +180,7 @@ export class PostgresConsumer implements Consumer {
         resolve();
       };
       // At least 1 ms: Node's timers may fire up to a millisecond early.
-      const delay = Math.min(Math.max(1, Math.ceil(ms)), LONGEST_TIMER);
+      const delay = Math.max(1, Math.ceil(ms));
       const cancel = database.clock.schedule(end, delay, true);
       this.#waits.set(end, database.time + delay);
       signal?.addEventListener("abort", end, { once: true });
@@ -192,8 +191,10 @@ export class PostgresConsumer implements Consumer {
     const { database, work } = this.#shared;
     const queryable: Queryable =
       transaction === undefined ? database : adoptTransaction(transaction, database.location);
+    if (transaction !== undefined) for (const { lease } of settlements) await this.#splitOff(lease);
+    const current = settlements.map((settlement) => ({ ...settlement, lease: this.#current(settlement.lease) }));
     const statuses = new Array<SettleStatus>(settlements.length).fill("lost");
-    for (const call of settleCalls(database.schema, settlements)) {
+    for (const call of settleCalls(database.schema, current)) {
       const [answer] = onlyRow(await queryable.query(call.text, call.values), database.location);
       noteStatuses(statuses, text(answer), call);
     }
@@ -201,10 +202,24 @@ export class PostgresConsumer implements Consumer {
     return statuses;
   }
 
+  /** Jobs of a claim share a lease. A transaction that held it would hold up the others, and their heartbeats. */
+  async #splitOff(lease: Lease): Promise<void> {
+    if (this.#split.has(lease)) return;
+    const { database } = this.#shared;
+    const [claim, seq] = fromToken(lease);
+    const rows = await database.query(`SELECT ${database.schema}.split_lease($1::bigint, $2::bigint)`, [claim, seq]);
+    const [own] = onlyRow(rows, database.location);
+    this.#split.set(lease, { ...lease, token: toToken(text(own), Number(seq)) });
+  }
+
+  #current(lease: Lease): Lease {
+    return this.#split.get(lease) ?? lease;
+  }
+
   async extend(leases: readonly Lease[]): Promise<LeaseStatus[]> {
     if (leases.length === 0) return [];
     const { database } = this.#shared;
-    const keys = leases.map(fromToken);
+    const keys = leases.map((lease) => fromToken(this.#current(lease)));
     const rows = await database.query(`SELECT ${database.schema}.extend($1::bigint[], $2::bigint[], $3)`, [
       everyNumber(keys.map(([claim]) => claim)),
       everyNumber(keys.map(([, seq]) => seq)),

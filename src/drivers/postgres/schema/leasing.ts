@@ -32,6 +32,24 @@ BEGIN
   END IF;
 END $$;
 
+-- Gives one job of a claim a lease and a token of its own, which it answers, so that a transaction of a user's can hold that
+-- lease for as long as it likes. Claims of the queue wait meanwhile: they read leases, then jobs. Where the job is lost, the
+-- token stays, and settling says so.
+CREATE FUNCTION ${s}.split_lease(the_token bigint, the_seq bigint) RETURNS text LANGUAGE plpgsql ${settings} AS $$
+DECLARE
+  own bigint := nextval('${s}.leases_seq') * 1048576 + ${s}.current_era();
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  PERFORM ${s}.lock_queues(ARRAY(SELECT DISTINCT l.queue FROM ${s}.leases l WHERE l.token = the_token));
+  PERFORM ${s}.lock_leases(ARRAY[the_token]);
+  INSERT INTO ${s}.leases (token, part, until, due, rank, queue, holder, worker, seqs)
+  SELECT own, 0, l.until, l.due, l.rank, l.queue, l.holder, l.worker, ARRAY[the_seq]
+    FROM ${s}.leases l WHERE l.token = the_token AND the_seq = ANY(l.seqs);
+  IF NOT FOUND THEN RETURN the_token::text; END IF;
+  PERFORM ${s}.unlease(ARRAY[the_token], ARRAY[the_seq]);
+  RETURN own::text;
+END $$;
+
 -- The positions of leases that are lost: of another claim by now, or gone.
 CREATE FUNCTION ${s}.lost(the_tokens bigint[], the_seqs bigint[]) RETURNS int[] LANGUAGE plpgsql AS $$
 BEGIN
