@@ -7,7 +7,7 @@ import type {
   ResultBackend,
   Unsubscribe,
 } from "../contracts/index.js";
-import { BrokerError } from "../job/errors.js";
+import { BrokerError, TaskwrightError } from "../job/errors.js";
 
 /** Without a notifier, outcomes are read this often, in ms. */
 const POLL = 100;
@@ -102,10 +102,20 @@ export class OutcomeWatch {
 
   async #readBatch(ids: readonly string[]): Promise<void> {
     try {
-      const outcomes = ids.length === 0 ? [] : await this.#backend.read(ids);
+      const outcomes = ids.length === 0 ? [] : await this.#ask(ids);
       for (const outcome of outcomes) if (outcome !== undefined) this.#resolve(outcome.id, outcome);
     } catch (error) {
       for (const id of ids) for (const watch of this.#take(id)) watch.failed(error);
+    }
+  }
+
+  /** An answer that was lost on its way is asked for again, once: by then there is a new connection, or an error that says so. */
+  async #ask(ids: readonly string[]): Promise<(OutcomeRecord | undefined)[]> {
+    try {
+      return await this.#backend.read(ids);
+    } catch (error) {
+      if (!(error instanceof TaskwrightError) || error.outcome !== "unknown") throw error;
+      return this.#backend.read(ids);
     }
   }
 

@@ -258,6 +258,21 @@ describe("result", () => {
     await expect(job.result()).rejects.toThrow("gone");
   });
 
+  test("a read whose answer was lost on its way is made once more", async () => {
+    let reads = 0;
+    const driver = tapped(memory(), (call, next) => {
+      if (call.contract === "backend" && call.method === "read" && ++reads === 1) {
+        throw new BrokerError("the connection broke before the answer came", { outcome: "unknown" });
+      }
+      return next();
+    });
+    await using app = new Taskwright({ broker: driver, logger: SILENT });
+    const add = app.task("add", (a: number, b: number) => a + b);
+    const job = await add.enqueue(1, 2);
+    await app.drain();
+    expect([await job.result(), reads]).toEqual([3, 2]);
+  });
+
   test("expires after its ttl", async () => {
     const clock = new FakeClock();
     await using app = memoryApp({ clock });
