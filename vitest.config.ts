@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -15,6 +16,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    // The suites of drivers mostly wait for servers: one file more than there are cores, so that none of these is idle.
+    maxWorkers: availableParallelism() + 1,
     // A few tests start processes; on a busy machine of two cores one start takes up to a second.
     testTimeout: 30_000,
     hookTimeout: 30_000,

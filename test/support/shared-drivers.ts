@@ -32,19 +32,15 @@ export interface SharedDriver {
   readonly open: OpenShared;
 }
 
-/**
- * Those of the selected drivers that processes can share.
- *
- * @throws Error where a driver says that it is shared and there is no place for it here
- */
-export function sharedDrivers(): SharedDriver[] {
-  return selectedDrivers()
-    .filter(([, { capabilities }]) => capabilities.shared)
-    .flatMap(([driver, { capabilities }]) => {
-      const places = Object.entries(SHARED).filter(([name]) => name.split("+")[0] === driver);
-      if (places.length === 0) throw new Error(`${driver} is shared, so it needs its places in ${import.meta.url}`);
-      return places.map(([name, open]) => ({ name, capabilities, open }));
-    });
+/** The names of all places. */
+export const SHARED_PLACES: readonly string[] = Object.keys(SHARED);
+
+/** The place of this name, unless its driver is not selected. */
+export function selectedPlace(name: string): SharedDriver | undefined {
+  const open = SHARED[name];
+  if (open === undefined) throw new Error(`there is no place "${name}", but ${SHARED_PLACES.join(", ")}`);
+  const selected = selectedDrivers().find(([driver]) => driver === name.split("+")[0]);
+  return selected && { name, capabilities: selected[1].capabilities, open };
 }
 
 /** The command that starts the suite's program from these sources. */

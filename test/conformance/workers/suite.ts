@@ -1,19 +1,22 @@
 import fc from "fast-check";
 import { WorkerContext, workerConformance } from "taskwright/conformance";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { programCommand, sharedDrivers } from "../support/shared-drivers.js";
+import { notSelected } from "../../support/not-selected.js";
+import { programCommand, type SharedDriver, selectedPlace } from "../../support/shared-drivers.js";
 
 const command = await programCommand();
 
-for (const { name, capabilities, open } of sharedDrivers()) {
+/** Runs the suite of workers on a driver, or on a broker with a backend beside it. */
+export function testWorkers(name: string): void {
+  const place = selectedPlace(name);
+  if (place === undefined) return notSelected(name);
   workerConformance({
-    name,
-    capabilities,
-    open,
+    ...place,
     command,
     runner: { describe, test },
     report: (figure) => console.log(`${name}: ${figure}`),
   });
+  testRetryCounts(place);
 }
 
 /** How a job is enqueued and what it does: everything that could change how often it runs. */
@@ -24,8 +27,8 @@ const plan = fc.record({
   backoff: fc.integer({ min: 0, max: 20 }),
 });
 
-describe.each(sharedDrivers())("retry counts on $name", ({ capabilities, open }) => {
-  test("a job of n attempts that always fails runs n times, one that succeeds once it has", async () => {
+function testRetryCounts({ name, capabilities, open }: SharedDriver): void {
+  test(`on ${name}, a job of n attempts that always fails runs n times, one that succeeds once it has`, async () => {
     const c = await WorkerContext.open({ place: await open(), capabilities, command });
     onTestFinished(() => c.close());
     await Promise.all([c.start(), c.start()]);
@@ -46,4 +49,4 @@ describe.each(sharedDrivers())("retry counts on $name", ({ capabilities, open })
     });
     await fc.assert(property, { numRuns: 12, interruptAfterTimeLimit: 15_000 });
   });
-});
+}

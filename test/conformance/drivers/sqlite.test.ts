@@ -1,0 +1,3 @@
+import { testDriver } from "./suite.js";
+
+testDriver("sqlite");
