@@ -1,4 +1,3 @@
-import type { Writable } from "node:stream";
 import type { Random } from "../../../contracts/clock.js";
 import { MissingDependencyError } from "../../../job/errors.js";
 import { isDenial } from "../errors.js";
@@ -15,8 +14,6 @@ interface Ioredis {
   off(event: string, listener: (...args: never[]) => void): unknown;
   duplicate(overrides?: object): Ioredis;
   readonly options: { host?: string; port?: number };
-  /** Of one server only, while connected. */
-  readonly stream?: Writable;
   callBuffer(command: string, ...args: (string | Buffer)[]): Promise<unknown>;
   subscribe(...channels: string[]): Promise<unknown>;
   unsubscribe(...channels: string[]): Promise<unknown>;
@@ -92,8 +89,6 @@ class IoredisAdapter implements RedisClient {
   readonly #commands: Ioredis;
   readonly #terms: Terms;
   #messages: Ioredis | undefined;
-  /** The stream that holds back what is sent in this turn. */
-  #gathering: Writable | undefined;
   #onMessage: OnMessage = () => {};
   #onGap: () => void = () => {};
   #lastError: Error | undefined;
@@ -119,7 +114,6 @@ class IoredisAdapter implements RedisClient {
   }
 
   send(command: string, args: readonly (string | Buffer)[]): Promise<unknown> {
-    this.#gather();
     return this.#commands.callBuffer(command, ...args);
   }
 
@@ -162,18 +156,6 @@ class IoredisAdapter implements RedisClient {
     this.#watch(messages);
     messages.connect().catch(() => {});
     return messages;
-  }
-
-  /** What is sent in one go, such as a claim and a settle, is written to the socket at once: each write costs as much as two jobs. */
-  #gather(): void {
-    const { stream } = this.#commands;
-    if (stream === undefined || this.#gathering === stream) return;
-    this.#gathering = stream;
-    stream.cork();
-    process.nextTick(() => {
-      this.#gathering = undefined;
-      stream.uncork();
-    });
   }
 
   /** An error nobody listens to would end the process. */
