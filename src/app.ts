@@ -19,7 +19,8 @@ import type { JobOptions } from "./job/options.js";
 import { defaultLogger, delegate } from "./logger.js";
 import type { Middleware } from "./middleware/middleware.js";
 import { MiddlewareStack } from "./middleware/stack.js";
-import { Routes, type Runtime, type Services } from "./runtime.js";
+import { nativeProtocol } from "./protocol.js";
+import { type Protocols, Routes, type Runtime, type Services, wayOf } from "./runtime.js";
 import { takeAll } from "./settled.js";
 import {
   type AnyTask,
@@ -355,10 +356,17 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     const settings = await this.settings();
     const connections = new Connections(this.#services);
     this.#connections = connections;
-    const routes = new Routes(connections, this.#services.clock);
-    const route = await routes.open(settings.broker, settings.backend);
-    const coordinator = route.coordinator;
     const codec = this.#codec(settings);
+    const protocols: Protocols = {
+      taskwright: async () => nativeProtocol(codec, this.errors),
+      celery: async () => {
+        const { celeryProtocol } = await import("./celery/protocol.js");
+        return celeryProtocol({ ...this.#services, settings });
+      },
+    };
+    const routes = new Routes(connections, this.#services.clock, protocols);
+    const route = await routes.open(wayOf(settings, {}));
+    const coordinator = route.coordinator;
     const { inspect } = this;
     this.#runtime = { ...this.#services, settings, codec, route, routes, inspect, coordinator };
     return this.#runtime;

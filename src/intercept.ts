@@ -3,7 +3,15 @@ import type { Connection } from "./contracts/index.js";
 /** One call of one contract method, on its way to a driver. */
 export interface DriverCall {
   readonly driver: string;
-  readonly contract: "broker" | "consumer" | "backend" | "coordinator" | "notifier" | "inspector" | "broadcaster";
+  readonly contract:
+    | "broker"
+    | "consumer"
+    | "backend"
+    | "coordinator"
+    | "notifier"
+    | "inspector"
+    | "joiner"
+    | "broadcaster";
   readonly method: string;
   readonly args: readonly unknown[];
 }
@@ -14,7 +22,7 @@ export interface DriverCall {
  */
 export type Interceptor = (call: DriverCall, next: () => Promise<unknown>) => Promise<unknown>;
 
-const CONTRACTS = ["broker", "backend", "coordinator", "notifier", "inspector", "broadcaster"] as const;
+const CONTRACTS = ["broker", "backend", "coordinator", "notifier", "inspector", "joiner", "broadcaster"] as const;
 
 /**
  * The one seam between the core and every driver: metrics, tracing, error mapping and fault injection stand here. Calls

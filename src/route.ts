@@ -13,6 +13,7 @@ import type {
 } from "./contracts/index.js";
 import { NoResultError, UnsupportedError } from "./job/errors.js";
 import type { OpenAccess } from "./job/handle.js";
+import type { Protocol } from "./protocol.js";
 import { closedError, OutcomeWatch } from "./results/outcome-watch.js";
 import type { Runtime } from "./runtime.js";
 
@@ -40,6 +41,8 @@ export class Route {
   readonly broker: Broker;
   /** Whether settling a job stores its outcome in the same step. */
   readonly atomicOutcomes: boolean;
+  /** How jobs and outcomes are written. */
+  readonly protocol: Protocol;
   readonly at: OpenDriver;
   /** Where outcomes are kept, if anywhere. */
   readonly backendAt: OpenDriver | undefined;
@@ -50,10 +53,11 @@ export class Route {
   readonly #broadcasting: Batcher<Publishing>;
 
   /** @throws UnsupportedError when `at` has no broker. */
-  constructor(at: OpenDriver, backendAt: OpenDriver | undefined, clock: Clock) {
+  constructor(at: OpenDriver, backendAt: OpenDriver | undefined, clock: Clock, protocol: Protocol) {
     const { broker } = at.connection;
     if (broker === undefined) throw new UnsupportedError(`${at.driver.name} is no broker: it cannot move jobs`);
     this.broker = broker;
+    this.protocol = protocol;
     this.at = at;
     this.backendAt = backendAt;
     this.atomicOutcomes = backendAt === at && at.driver.capabilities.atomicOutcomes;

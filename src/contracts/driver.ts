@@ -5,6 +5,7 @@ import type { Capabilities } from "./capabilities.js";
 import type { Clock, Random } from "./clock.js";
 import type { Coordinator } from "./coordinator.js";
 import type { Inspector } from "./inspector.js";
+import type { Joiner } from "./joiner.js";
 import type { Logger } from "./logger.js";
 import type { Migration, Migrator } from "./migrator.js";
 import type { Notifier } from "./notifier.js";
@@ -23,6 +24,7 @@ export interface Connection {
   readonly coordinator?: Coordinator;
   readonly notifier?: Notifier;
   readonly inspector?: Inspector;
+  readonly joiner?: Joiner;
   /** Present exactly where `capabilities.broadcast` is true. */
   readonly broadcaster?: Broadcaster;
   /** Proves that the server answers, and tells its clock. Used by `doctor`. */
@@ -55,6 +57,11 @@ export interface Driver {
   readonly name: string;
   /** Where it connects to, for banners and errors, with no secrets in it. */
   readonly location: string;
+  /**
+   * Whose messages it moves: taskwright's own, or those of Celery. A broker of another protocol carries what that puts
+   * beside the body in `Envelope.headers`. Default `"taskwright"`.
+   */
+  readonly protocol?: "taskwright" | "celery";
   /** What it can do. Checked by the conformance suite. */
   readonly capabilities: Capabilities;
   /** Jobs run in the producer's process when they are enqueued, and `enqueue` resolves when they have ended. Default `false`. */

@@ -13,6 +13,7 @@ export { resolveWhen } from "./clock.js";
 export type * from "./coordinator.js";
 export type * from "./driver.js";
 export type * from "./inspector.js";
+export type * from "./joiner.js";
 export type * from "./logger.js";
 export type * from "./migrator.js";
 export type * from "./notifier.js";

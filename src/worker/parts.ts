@@ -8,6 +8,7 @@ import { Executor } from "./executor.js";
 import { Hearing } from "./hearing.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { queueOrder } from "./queue-order.js";
+import { Records } from "./records.js";
 import { ACTIVE_SHOWN, Registry, type WorkerRecord } from "./registry.js";
 import { Reporter } from "./reporter.js";
 import type { JobHost } from "./running-job.js";
@@ -97,9 +98,11 @@ function assembleRun(
     report: async (job, told) => reporter?.report(job, told),
     extend: (job) => leases.renew(job.claimed),
   };
-  const concluder = new Concluder({ host, codec, events, leases, route, settler, worker: id, onFree });
+  const records = new Records(codec, route, id);
+  const concluder = new Concluder({ host, records, events, leases, route, settler, worker: id, onFree });
   const canDelay = route.at.driver.capabilities.delay;
-  const run = { host, codec, concluder, leases, middleware, concurrency, poisonLimit, lease, canDelay, onFree };
+  const { protocol } = route;
+  const run = { host, protocol, concluder, leases, middleware, concurrency, poisonLimit, lease, canDelay, onFree };
   const executor: Executor = new Executor(run);
   const broadcasts = new Executor(run);
   const claimer = new Claimer({

@@ -229,6 +229,10 @@ class IoredisAdapter implements RedisClient {
     if (this.#messages?.status === "ready") await this.#messages.unsubscribe(...channels);
   }
 
+  another(): RedisClient {
+    return new IoredisAdapter(this.#commands.duplicate(behaviourOf(this.#random)), this.#random);
+  }
+
   async close(): Promise<void> {
     this.#commands.disconnect();
     this.#messages?.disconnect();
