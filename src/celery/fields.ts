@@ -25,7 +25,7 @@ export function optionalText(fields: Fields, name: string): string | undefined {
 }
 
 export function optionalNumber(fields: Fields, name: string): number | undefined {
-  return optional(fields, name, isFinite, "a number");
+  return optional(fields, name, isNumber, "a number");
 }
 
 export function optionalFlag(fields: Fields, name: string): boolean | undefined {
@@ -47,7 +47,7 @@ export function countOf(fields: Fields, name: string): number {
   return value;
 }
 
-function isFinite(value: unknown): value is number {
+function isNumber(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
 }
 

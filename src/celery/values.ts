@@ -60,6 +60,6 @@ function isPlainObject(value: unknown): value is object {
 
 function describe(value: unknown): string {
   if (typeof value !== "object" || value === null) return `a ${typeof value}`;
-  const { constructor } = value;
-  return typeof constructor === "function" && constructor.name !== "" ? `a ${constructor.name}` : "an object";
+  const { name } = value.constructor ?? {};
+  return typeof name === "string" && name !== "" ? `a ${name}` : "an object";
 }
