@@ -1,5 +1,5 @@
 import { decodeError, type ErrorData, type ErrorRegistry } from "../job/codec/index.js";
-import { CancelledError, ExpiredError, RemoteError, TimeoutError } from "../job/errors.js";
+import { CancelledError, ExpiredError, RemoteError, TimeoutError, UnknownTaskError } from "../job/errors.js";
 import { type Fields, isFields } from "./fields.js";
 import { plainValue } from "./values.js";
 
@@ -27,6 +27,7 @@ export function toException(error: unknown): WireException {
     return { exc_type: name, exc_message: args.map(sendable), exc_module: error.data.module };
   }
   if (error instanceof TimeoutError) return celeryException("TimeLimitExceeded", message);
+  if (error instanceof UnknownTaskError) return celeryException("NotRegistered", message);
   if (error instanceof ExpiredError) return celeryException("TaskRevokedError", "expired");
   if (error instanceof CancelledError) return celeryException("TaskRevokedError", message);
   const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;

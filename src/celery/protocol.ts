@@ -13,7 +13,7 @@ import { type AnyTask, DEFINITION } from "../task.js";
 import type { From } from "./canvas.js";
 import { toException, tracebackOf } from "./exception.js";
 import { type Fields, isFields } from "./fields.js";
-import { afterFailure, afterRevocation, afterSuccess } from "./follow.js";
+import { afterFailure, afterRevocation, afterSuccess, type Following } from "./follow.js";
 import { formatInstant } from "./instant.js";
 import { type CeleryMessage, OWN_HEADER, ownHeader, partsOf, readMessage } from "./message.js";
 import { writeMessage } from "./outgoing.js";
@@ -139,12 +139,20 @@ class CeleryProtocol implements Protocol {
     const from = this.#from(message);
     const { ttl } = this.#host.settings.defaults.result;
     const following =
-      end.kind === "completed"
-        ? afterSuccess(message, end.value, from)
-        : end.kind === "dead"
-          ? afterFailure(message, error, from, ttl)
-          : afterRevocation(message, error, from);
+      end.kind === "completed" ? afterSuccess(message, end.value, from) : this.#lost(message, end, from);
     return following && (() => send(following, from, route, ttl));
+  }
+
+  /** A job that has failed ends as such, whatever is wrong with what should follow. */
+  #lost(message: CeleryMessage, end: Extract<AttemptEnd, { error: unknown }>, from: From): Following | undefined {
+    const { ttl } = this.#host.settings.defaults.result;
+    try {
+      if (end.kind === "cancelled") return afterRevocation(message, end.error, from);
+      return afterFailure(message, end.error, from, ttl);
+    } catch (err) {
+      this.#host.logger.error({ err, job: message.id }, "what follows a failed Celery task cannot be sent");
+      return undefined;
+    }
   }
 
   async #mark(id: string, body: Uint8Array, { backend }: Route): Promise<void> {

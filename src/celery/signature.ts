@@ -5,9 +5,11 @@ import {
   malformed,
   optionalFields,
   optionalFlag,
+  optionalNumber,
   optionalText,
   textOf,
 } from "./fields.js";
+import { optionalInstant } from "./instant.js";
 
 /**
  * A task with arguments and options bound, in Celery's form: what `add.s(1)` is on the wire. Canvases are signatures whose
@@ -41,7 +43,7 @@ const DEEPEST = 100;
 /** Reads one signature, and all in it. Throws UnreadableError. */
 export function readCanvas(value: unknown, where: string, depth = 0): Canvas {
   if (depth > DEEPEST) throw malformed(`has signatures nested deeper than ${DEEPEST} levels in its ${where}`);
-  const signature = readSignature(value, where);
+  const signature = readSignature(value, where, depth);
   const { kwargs, subtask_type: kind } = signature;
   const read = (one: unknown, part: string): Canvas => readCanvas(one, `${where}.${part}`, depth + 1);
   switch (kind) {
@@ -57,9 +59,9 @@ export function readCanvas(value: unknown, where: string, depth = 0): Canvas {
 }
 
 /** Reads a field that holds a signature, several, or none. */
-export function readCanvases(value: unknown, where: string): Canvas[] {
+export function readCanvases(value: unknown, where: string, depth = 0): Canvas[] {
   if (value === undefined || value === null) return [];
-  return (Array.isArray(value) ? value : [value]).map((one) => readCanvas(one, where));
+  return (Array.isArray(value) ? value : [value]).map((one) => readCanvas(one, where, depth));
 }
 
 /** A chord's header is a list, or a group with the list in it. */
@@ -69,12 +71,12 @@ function readHeader(value: unknown, read: (one: unknown, part: string) => Canvas
   return header.kind === "group" ? [...header.members] : [header];
 }
 
-function readSignature(value: unknown, where: string): WireSignature {
+function readSignature(value: unknown, where: string, depth: number): WireSignature {
   if (!isFields(value)) throw malformed(`has a ${where} that is no signature`);
   const args = value.args ?? [];
   if (!Array.isArray(args)) throw malformed(`has args in its ${where} that are no list`);
   const options = optionalFields(value, "options") ?? {};
-  checkOptions(options);
+  checkOptions(options, where, depth);
   return {
     task: textOf(value, "task"),
     args,
@@ -85,13 +87,19 @@ function readSignature(value: unknown, where: string): WireSignature {
   };
 }
 
-/** What is read of the options when the signature is sent: it must not turn out wrong then. */
-function checkOptions(options: Fields): void {
+/** What is read of the options when the signature is sent: it must not turn out wrong then, when its parent has run. */
+function checkOptions(options: Fields, where: string, depth: number): void {
   for (const name of ["task_id", "group_id", "root_id", "parent_id", "reply_to", "queue", "routing_key", "shadow"]) {
     optionalText(options, name);
   }
-  countOf(options, "group_index");
-  countOf(options, "retries");
+  for (const name of ["group_index", "retries"]) countOf(options, name);
+  for (const name of ["countdown", "priority", "time_limit", "soft_time_limit"]) optionalNumber(options, name);
+  optionalInstant(options, "eta");
+  if (typeof options.expires !== "number") optionalInstant(options, "expires");
+  optionalFields(options, "headers");
+  for (const name of ["link", "link_error", "chain", "chord"]) {
+    readCanvases(options[name], `${where}.${name}`, depth + 1);
+  }
 }
 
 function listOf(value: unknown, where: string): readonly unknown[] {

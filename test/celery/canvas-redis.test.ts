@@ -60,7 +60,8 @@ describe("a chain", () => {
   });
 
   it("whose results can be walked by their parents", async () => {
-    const walk = "(lambda n: [(r := chain(n('add', 1, 2), add.s(3)).apply_async()).get(timeout=15), r.parent.get(timeout=15)])";
+    const walk =
+      "(lambda n: [(r := chain(n('add', 1, 2), add.s(3)).apply_async()).get(timeout=15), r.parent.get(timeout=15)])";
     expect(await place.python.eval(`${walk}(${N})`)).toEqual([6, 3]);
   });
 });
@@ -102,7 +103,9 @@ describe("a chord", () => {
   });
 
   it("with a chain in its header and one as its body", async () => {
-    expect(await get("chord([chain(n('add', 1, 1), add.s(1)), n('add', 2, 2)], chain(n('sum'), add.s(1), n('add', 1)))")).toBe(9);
+    expect(
+      await get("chord([chain(n('add', 1, 1), add.s(1)), n('add', 2, 2)], chain(n('sum'), add.s(1), n('add', 1)))"),
+    ).toBe(9);
   });
 
   it("in a chord", async () => {
@@ -110,7 +113,8 @@ describe("a chord", () => {
   });
 
   it("fails with ChordError when a member in Node fails, and calls the errback of its body", async () => {
-    const failing = "chord([n('add', 1, 1), n('fail', 'member')], n('sum').on_error(n('note', 'chord').set(immutable=True)))";
+    const failing =
+      "chord([n('add', 1, 1), n('fail', 'member')], n('sum').on_error(n('note', 'chord').set(immutable=True)))";
     expect(await failure(failing)).toMatch(/^ChordError\(.*raised Error\("member"\)/);
     await expect.poll(() => notes).toContainEqual(["chord"]);
   });
@@ -133,17 +137,22 @@ describe("a chord", () => {
 
 describe("callbacks", () => {
   it("link gets the result, in Node and in Python", async () => {
-    await place.python.eval(`(lambda n: n('add', 1, 2).apply_async(link=[n('note', 'linked'), n('add', 4)]).get(timeout=15))(${N})`);
+    await place.python.eval(
+      `(lambda n: n('add', 1, 2).apply_async(link=[n('note', 'linked'), n('add', 4)]).get(timeout=15))(${N})`,
+    );
     await expect.poll(() => notes).toContainEqual([3, "linked"]);
   });
 
   it("link of a Python task runs in Node", async () => {
-    await place.python.eval(`(lambda n: add.apply_async((20, 3), link=n('note', 'from python')).get(timeout=15))(${N})`);
+    await place.python.eval(
+      `(lambda n: add.apply_async((20, 3), link=n('note', 'from python')).get(timeout=15))(${N})`,
+    );
     await expect.poll(() => notes).toContainEqual([23, "from python"]);
   });
 
   it("link of a group, of a chain and of a chord", async () => {
-    const link = "[group(n('note', 'g1'), n('note', 'g2')), chain(n('add', 1), n('note', 'c')), chord([n('add', 1), n('add', 2)], n('note', 'body'))]";
+    const link =
+      "[group(n('note', 'g1'), n('note', 'g2')), chain(n('add', 1), n('note', 'c')), chord([n('add', 1), n('add', 2)], n('note', 'body'))]";
     await place.python.eval(`(lambda n: n('add', 50, 0).apply_async(link=${link}).get(timeout=15))(${N})`);
     await expect.poll(() => notes).toContainEqual([50, "g1"]);
     await expect.poll(() => notes).toContainEqual([50, "g2"]);
@@ -157,8 +166,10 @@ describe("callbacks", () => {
     const call = `(lambda n: n('fail', 'x').apply_async(task_id='${id}', link_error=${link}).get(timeout=15))(${N})`;
     await expect(place.python.eval(call)).rejects.toMatchObject({ args: ["x"] });
     await expect.poll(() => notes).toContainEqual([id, "failed"]);
-    await expect.poll(() => place.python.eval("app.backend.client.lrange('errors', 0, -1)")).toContainEqual({
-      bytes: Buffer.from(id).toString("base64"),
-    });
+    await expect
+      .poll(() => place.python.eval("app.backend.client.lrange('errors', 0, -1)"))
+      .toContainEqual({
+        bytes: Buffer.from(id).toString("base64"),
+      });
   });
 });

@@ -34,7 +34,8 @@ const call = (rest: string): Promise<unknown> => place.python.eval(rest);
 
 describe("Python's options, in Node", () => {
   it("countdown and eta delay a task", async () => {
-    const took = "(lambda t: [remote('node.add', 1, 2).set(queue='node').apply_async(countdown=0.5).get(timeout=10), time.time() - t])(time.time())";
+    const took =
+      "(lambda t: [remote('node.add', 1, 2).set(queue='node').apply_async(countdown=0.5).get(timeout=10), time.time() - t])(time.time())";
     const [sum, seconds] = (await call(took)) as [number, number];
     expect(sum).toBe(3);
     expect(seconds).toBeGreaterThanOrEqual(0.5);
@@ -43,9 +44,13 @@ describe("Python's options, in Node", () => {
 
   it("a delayed task is in Redis and not in a worker's memory, where kombu finds it too", async () => {
     await call("remote('node.add', 1, 2).set(queue='node').apply_async(countdown=3600, task_id='in-an-hour').id");
-    const held = await expect.poll(() => call("[v for v in app.backend.client.hvals('unacked') if b'in-an-hour' in v]"));
+    const held = await expect.poll(() =>
+      call("[v for v in app.backend.client.hvals('unacked') if b'in-an-hour' in v]"),
+    );
     await held.toHaveLength(1);
-    const until = await call("max(s for _, s in app.backend.client.zrange('unacked_index', 0, -1, withscores=True)) - time.time()");
+    const until = await call(
+      "max(s for _, s in app.backend.client.zrange('unacked_index', 0, -1, withscores=True)) - time.time()",
+    );
     // It has passed the visibility timeout, which is an hour, when it is due.
     expect(Number(until)).toBeLessThan(10);
   });
@@ -68,7 +73,8 @@ describe("Python's options, in Node", () => {
   });
 
   it("a time limit ends it", async () => {
-    const limited = "remote('node.slow').set(queue='node').apply_async(time_limit=30, soft_time_limit=0.2).get(timeout=10)";
+    const limited =
+      "remote('node.slow').set(queue='node').apply_async(time_limit=30, soft_time_limit=0.2).get(timeout=10)";
     await expect(call(limited)).rejects.toMatchObject({ type: "TimeLimitExceeded", module: "billiard.exceptions" });
   });
 
@@ -81,13 +87,16 @@ describe("Python's options, in Node", () => {
 
   it("MessagePack and zlib are read", async () => {
     for (const options of ["serializer='msgpack'", "compression='zlib'", "serializer='msgpack', compression='zlib'"]) {
-      const result = call(`remote('node.job', 'ß', [1.5, None]).set(queue='node').apply_async(${options}).get(timeout=10)['args']`);
+      const result = call(
+        `remote('node.job', 'ß', [1.5, None]).set(queue='node').apply_async(${options}).get(timeout=10)['args']`,
+      );
       expect(await result).toEqual(["ß", [1.5, null]]);
     }
   });
 
   it("ids, root, parent and queue arrive", async () => {
-    const job = "remote('node.job').set(queue='node').apply_async(task_id='own-id', root_id='the-root', parent_id='the-parent').get(timeout=10)";
+    const job =
+      "remote('node.job').set(queue='node').apply_async(task_id='own-id', root_id='the-root', parent_id='the-parent').get(timeout=10)";
     expect(await call(job)).toEqual({
       id: "own-id",
       rootId: "the-root",
@@ -120,7 +129,8 @@ describe("Python's options, in Node", () => {
   });
 
   it("an extended result has the task's name, arguments, worker and queue", async () => {
-    const meta = "(lambda r: (r.get(timeout=10), r._get_task_meta()))(remote('node.add', 1, 2).set(queue='node').delay())[1]";
+    const meta =
+      "(lambda r: (r.get(timeout=10), r._get_task_meta()))(remote('node.add', 1, 2).set(queue='node').delay())[1]";
     expect(await call(meta)).toMatchObject({ name: "node.add", args: [1, 2], kwargs: {}, queue: "node", retries: 0 });
   });
 
