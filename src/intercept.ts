@@ -11,6 +11,7 @@ export interface DriverCall {
     | "notifier"
     | "inspector"
     | "joiner"
+    | "exchanges"
     | "broadcaster";
   readonly method: string;
   readonly args: readonly unknown[];
@@ -22,7 +23,16 @@ export interface DriverCall {
  */
 export type Interceptor = (call: DriverCall, next: () => Promise<unknown>) => Promise<unknown>;
 
-const CONTRACTS = ["broker", "backend", "coordinator", "notifier", "inspector", "joiner", "broadcaster"] as const;
+const CONTRACTS = [
+  "broker",
+  "backend",
+  "coordinator",
+  "notifier",
+  "inspector",
+  "joiner",
+  "exchanges",
+  "broadcaster",
+] as const;
 
 /**
  * The one seam between the core and every driver: metrics, tracing, error mapping and fault injection stand here. Calls

@@ -1,9 +1,11 @@
 import type { ClaimedJob, Envelope, OutcomeRecord, OutgoingJob } from "./contracts/index.js";
+import type { Events } from "./events.js";
 import type { Codec, ErrorRegistry } from "./job/codec/index.js";
 import type { HistoryEntry } from "./job/history.js";
 import { decodeMessage, encodeMessage, type JobMessage, type OutgoingMessage } from "./job/message.js";
 import { completedOutcome, decodeOutcome, failedOutcome, type Outcome, type OutcomeFields } from "./job/outcome.js";
 import type { Route } from "./route.js";
+import type { RunningJob } from "./worker/running-job.js";
 
 /** How an attempt ended, for what its protocol has to do about it. */
 export type AttemptEnd =
@@ -13,6 +15,30 @@ export type AttemptEnd =
 
 /** What has to be done before an attempt is settled, such as sending the next step of a workflow. May be repeated. */
 export type Before = () => Promise<void>;
+
+/** A worker, for those who speak for it. */
+export interface WorkerView {
+  readonly id: string;
+  readonly queues: readonly string[];
+  readonly concurrency: number;
+  readonly events: Events;
+  /** Handlers that run. */
+  active(): Iterable<RunningJob>;
+  /** Jobs in hand that have not started. */
+  reserved(): Iterable<ClaimedJob>;
+  /** Tells a job in hand to stop. */
+  cancel(id: string): void;
+  /** Ends the worker in order. */
+  stop(): void;
+}
+
+/** What a protocol does beside a worker, such as to obey remote control. */
+export interface Companion {
+  start(): Promise<void>;
+  /** Whether a job may start: at once (0), after so many ms, or never. */
+  admit(claimed: ClaimedJob, task: string): number | "revoked";
+  close(): Promise<void>;
+}
 
 /**
  * How jobs and outcomes are written, and what their ends lead to. The native protocol is taskwright's own; others are
@@ -42,7 +68,11 @@ export interface Protocol {
   /** What is put back for another attempt, where attempts are counted in the message itself. */
   again?(claimed: ClaimedJob, delay: number): OutgoingJob | undefined;
   /** Tells that an attempt starts. Never throws. */
-  started?(claimed: ClaimedJob, route: Route): void;
+  started?(claimed: ClaimedJob, route: Route, worker: string): void;
+  /** Asks for the job to stop, where the broker cannot look for it. */
+  cancel?(id: string, route: Route): Promise<"requested">;
+  /** Speaks for a worker, where the route can carry it. */
+  accompany?(worker: WorkerView, route: Route): Companion | undefined;
   /** What has to be done before the attempt is settled. Throws ConfigError for what cannot be sent. */
   before?(claimed: ClaimedJob, end: AttemptEnd, route: Route): Before | undefined;
 }

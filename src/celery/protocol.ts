@@ -4,13 +4,16 @@ import type { ClaimedJob, Clock, Envelope, Logger, OutcomeRecord, OutgoingJob } 
 import { resolveWhen } from "../contracts/index.js";
 import { type Backoff, validateBackoff } from "../job/backoff.js";
 import type { ErrorRegistry } from "../job/codec/index.js";
+import { UnsupportedError } from "../job/errors.js";
 import type { JobMessage, MessageOptions, OutgoingMessage } from "../job/message.js";
 import type { Labels, LabelValue } from "../job/options.js";
 import type { OutcomeFields } from "../job/outcome.js";
-import type { AttemptEnd, Before, Protocol } from "../protocol.js";
+import type { AttemptEnd, Before, Companion, Protocol, WorkerView } from "../protocol.js";
 import type { Route } from "../route.js";
 import { type AnyTask, DEFINITION } from "../task.js";
+import { jsonMessage } from "./announcer.js";
 import type { From } from "./canvas.js";
+import { CeleryCompanion, PIDBOX } from "./companion.js";
 import { toException, tracebackOf } from "./exception.js";
 import { type Fields, isFields } from "./fields.js";
 import { afterFailure, afterRevocation, afterSuccess, type Following } from "./follow.js";
@@ -43,7 +46,9 @@ class CeleryProtocol implements Protocol {
   readonly #host: CeleryHost;
   /** Claimed jobs are read once, and asked about again when they end. */
   readonly #read = new WeakMap<object, CeleryMessage>();
-  readonly #worker = `celery@${hostname()}`;
+  readonly #worker = `node-${process.pid}@${hostname()}`;
+  /** By worker. */
+  readonly #companions = new Map<string, CeleryCompanion>();
 
   constructor(host: CeleryHost) {
     this.#host = host;
@@ -117,7 +122,8 @@ class CeleryProtocol implements Protocol {
     return { id, queue, priority, body, task: message.task, headers: { headers: counted, properties } };
   }
 
-  started(claimed: ClaimedJob, route: Route): void {
+  started(claimed: ClaimedJob, route: Route, worker: string): void {
+    this.#companions.get(worker)?.started(this.#message(claimed));
     if (!this.#host.settings.celery.trackStarted || this.#message(claimed).ignoreResult) return;
     const context = this.#context(claimed);
     const meta = { pid: process.pid, hostname: this.#worker };
@@ -125,6 +131,15 @@ class CeleryProtocol implements Protocol {
     this.#mark(claimed.id, body, route).catch((err: unknown) =>
       this.#host.logger.warn({ err, job: claimed.id }, "the state STARTED could not be written"),
     );
+  }
+
+  accompany(worker: WorkerView, route: Route): Companion | undefined {
+    const { exchanges } = route.at.connection;
+    if (exchanges === undefined || !this.#host.settings.celery.remoteControl) return undefined;
+    const closed = (): void => void this.#companions.delete(worker.id);
+    const companion = new CeleryCompanion(this.#host, worker, exchanges, closed);
+    this.#companions.set(worker.id, companion);
+    return companion;
   }
 
   before(claimed: ClaimedJob, end: AttemptEnd, route: Route): Before | undefined {
@@ -153,6 +168,16 @@ class CeleryProtocol implements Protocol {
       this.#host.logger.error({ err, job: message.id }, "what follows a failed Celery task cannot be sent");
       return undefined;
     }
+  }
+
+  /** Asks all workers that live: nobody can look for a job in Celery's queues. */
+  async cancel(id: string, { at }: Route): Promise<"requested"> {
+    const { exchanges } = at.connection;
+    if (exchanges === undefined) throw new UnsupportedError(`${at.driver.name} carries no remote control of Celery's`);
+    const arguments_ = { task_id: id, terminate: true, signal: "SIGTERM" };
+    const command = { method: "revoke", arguments: arguments_, destination: null, pattern: null, matcher: null };
+    await exchanges.announce(PIDBOX, "", jsonMessage(command, { clock: 1, expires: 0 }));
+    return "requested";
   }
 
   async #mark(id: string, body: Uint8Array, { backend }: Route): Promise<void> {

@@ -140,15 +140,15 @@ export const SCHEMA = {
       default: false,
       description: "Write name, arguments, worker and queue into results, as Celery's result_extended does.",
     }),
-    events: setting({
+    sendTaskEvents: setting({
       type: types.flag,
-      default: true,
-      description: "Send task and worker events, for `celery events` and Flower, as `celery worker -E` does.",
+      default: false,
+      description: "Send task events, for `celery events` and Flower, as `celery worker -E` does.",
     }),
-    control: setting({
+    remoteControl: setting({
       type: types.flag,
       default: true,
-      description: "Obey and answer `celery inspect`, `celery control` and `celery status`.",
+      description: "Obey and answer `celery inspect`, `celery control` and `celery status`, and send heartbeats.",
     }),
   },
   codec: setting({

@@ -4,6 +4,7 @@ import type { Broker } from "./broker.js";
 import type { Capabilities } from "./capabilities.js";
 import type { Clock, Random } from "./clock.js";
 import type { Coordinator } from "./coordinator.js";
+import type { Exchanges } from "./exchanges.js";
 import type { Inspector } from "./inspector.js";
 import type { Joiner } from "./joiner.js";
 import type { Logger } from "./logger.js";
@@ -25,6 +26,7 @@ export interface Connection {
   readonly notifier?: Notifier;
   readonly inspector?: Inspector;
   readonly joiner?: Joiner;
+  readonly exchanges?: Exchanges;
   /** Present exactly where `capabilities.broadcast` is true. */
   readonly broadcaster?: Broadcaster;
   /** Proves that the server answers, and tells its clock. Used by `doctor`. */

@@ -12,6 +12,7 @@ export type { CancelTimer, Clock, Random, When } from "./clock.js";
 export { resolveWhen } from "./clock.js";
 export type * from "./coordinator.js";
 export type * from "./driver.js";
+export type * from "./exchanges.js";
 export type * from "./inspector.js";
 export type * from "./joiner.js";
 export type * from "./logger.js";

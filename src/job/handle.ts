@@ -145,6 +145,7 @@ export class Job<R = unknown> {
    */
   async cancel(): Promise<"cancelled" | "requested" | "absent"> {
     const { runtime, route } = await this.#access();
+    if (route.protocol.cancel !== undefined) return route.protocol.cancel(this.id, route);
     const ttl = runtime.settings.defaults.result.ttl;
     const fields = { id: this.id, attempt: 0, ttl };
     const outcome = route.protocol.failed(fields, "cancelled", new CancelledError(), []);

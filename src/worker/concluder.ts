@@ -110,8 +110,8 @@ export class Concluder {
   }
 
   started(job: RunningJob): void {
-    const { events, route } = this.#options;
-    route.protocol.started?.(job.claimed, route);
+    const { events, route, worker } = this.#options;
+    route.protocol.started?.(job.claimed, route, worker);
     if (events.wanted("job:started")) events.emit("job:started", this.#event(job));
   }
 

@@ -1,8 +1,8 @@
 import { suggestion } from "../config/nearest.js";
 import type { DeadReason } from "../contracts/index.js";
-import { ExpiredError, LeaseLostError, UnknownTaskError, UnreadableError } from "../job/errors.js";
+import { CancelledError, ExpiredError, LeaseLostError, UnknownTaskError, UnreadableError } from "../job/errors.js";
 import type { JobMessage } from "../job/message.js";
-import type { Protocol } from "../protocol.js";
+import type { Companion, Protocol } from "../protocol.js";
 import { DEFINITION } from "../task.js";
 import { type JobHost, RunningJob } from "./running-job.js";
 import type { TakenJob } from "./taken-job.js";
@@ -19,6 +19,8 @@ export interface TriageOptions {
   readonly protocol: Protocol;
   /** After this many lost leases a job is not run again. */
   readonly poisonLimit: number;
+  /** Speaks for the worker in a foreign protocol, and may hold jobs back. */
+  readonly companion?: Companion | undefined;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface TriageOptions {
  * its lost leases, since a worker that dies settles nothing and the next claim is the first to know. Each is parked once,
  * with its reason and its raw bytes.
  */
-export function triage(claimed: TakenJob, { host, protocol, poisonLimit }: TriageOptions): Triage {
+export function triage(claimed: TakenJob, { host, protocol, poisonLimit, companion }: TriageOptions): Triage {
   let message: JobMessage;
   try {
     message = protocol.decode(claimed);
@@ -41,6 +43,9 @@ export function triage(claimed: TakenJob, { host, protocol, poisonLimit }: Triag
     return { kind: "park", reason: "unknown-task", error: unknown(task, host), task };
   const early = message.notBefore === undefined ? 0 : message.notBefore - host.clock.now();
   if (early > 0) return { kind: "later", delay: early, task };
+  const admitted = companion?.admit(claimed, task) ?? 0;
+  if (admitted === "revoked") return { kind: "cancel", error: new CancelledError("revoked"), task };
+  if (admitted > 0) return { kind: "later", delay: admitted, task };
   const job = new RunningJob(claimed, message, definition, host);
   if (claimed.losses < poisonLimit && job.attempt <= job.attempts) return { kind: "run", job };
   return { kind: "park", reason: "lease-lost", error: poison(claimed.losses, job), task };

@@ -122,9 +122,10 @@ export class Worker implements AsyncDisposable {
     return this.#starting;
   }
 
-  async #run({ sweeper, registry, claimer, settings }: Parts): Promise<void> {
+  async #run({ sweeper, registry, claimer, companion, settings }: Parts): Promise<void> {
     sweeper.start();
     await registry?.start();
+    await companion?.start();
     if (this.#stopping !== undefined) return;
     claimer.start();
     this.#events.emit("worker:started", { worker: this.id, queues: queueNames(settings) });
@@ -148,6 +149,7 @@ export class Worker implements AsyncDisposable {
       settings,
       events: this.#events,
       onFree: () => this.#freed(),
+      onStop: () => void this.stop(),
       onError: (error, delay = 0) => this.#failed(error, delay),
     });
     this.#parts.leases.start();
@@ -202,13 +204,23 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  async #close({ executor, broadcasts, leases, reporter, sweeper, registry, consumer }: Parts): Promise<void> {
+  async #close({
+    executor,
+    broadcasts,
+    leases,
+    reporter,
+    sweeper,
+    registry,
+    companion,
+    consumer,
+  }: Parts): Promise<void> {
     executor.close();
     broadcasts.close();
     leases.close();
     await sweeper.close();
     await reporter?.idle();
     await registry?.close();
+    await companion?.close();
     // Everything is settled or given back by now: a broker that is away must not make an orderly end a failure.
     await consumer.close().catch((error: unknown) => this.#failed(error, 0));
   }

@@ -92,6 +92,17 @@ export class PythonClient {
   }
 }
 
+/** Runs `celery -A tasks ...`, and answers what it prints. */
+export async function celeryCommand({ broker, backend, env }: PythonPlace, args: readonly string[]): Promise<string> {
+  await requireCelery();
+  const options = {
+    cwd: FOLDER,
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1", BROKER: broker, BACKEND: backend ?? broker, ...env },
+  };
+  const { stdout } = await run(PYTHON, ["-m", "celery", "-A", "tasks", ...args], options);
+  return stdout;
+}
+
 /** A Celery worker. */
 export class PythonWorker {
   readonly #process: ChildProcess;

@@ -34,7 +34,7 @@ export async function connect(settings: Settings, environment: DriverEnvironment
   const subscriptions = new Subscriptions(server, logger);
   const contracts =
     settings.protocol === "celery"
-      ? celeryContracts(server, subscriptions, settings.visibilityTimeout, environment)
+      ? celeryContracts(server, subscriptions, { visibilityTimeout: settings.visibilityTimeout, db }, environment)
       : nativeContracts({ server, subscriptions, clock }, random);
   return {
     ...contracts,

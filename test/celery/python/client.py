@@ -13,6 +13,26 @@ import tasks
 from tasks import *  # noqa: F403
 from tasks import app
 
+def heard(app, wanted, node, then):
+    """The events of nodes whose names begin so, until each wanted type has come. Calls `then` once one is heard."""
+    missing, found = set(wanted), []
+    deadline = time.time() + 30
+
+    def handle(event):
+        if event["hostname"].startswith(node):
+            if not found:
+                then()
+            found.append(event)
+            missing.discard(event["type"])
+        if not missing or time.time() > deadline:
+            receiver.should_stop = True
+
+    with app.connection_for_read() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": handle})
+        receiver.capture(limit=None, timeout=20, wakeup=False)
+    return found
+
+
 names = {**globals(), "remote": lambda name, *args, **kwargs: signature(name, args=args, kwargs=kwargs, app=app)}
 
 

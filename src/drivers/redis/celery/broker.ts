@@ -52,8 +52,9 @@ export class CeleryBroker implements Broker {
     return consumer;
   }
 
+  /** Nobody can find a job in a list by its id. */
   async cancel(): Promise<CancelStatus[]> {
-    throw new UnsupportedError("a queue of Celery cannot be searched for a job to cancel");
+    throw new UnsupportedError("a queue of Celery's cannot be searched for a job to cancel");
   }
 
   async sweep({ max, delay, jitter }: SweepOptions): Promise<SweepReport> {

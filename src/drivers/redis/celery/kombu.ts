@@ -40,13 +40,19 @@ export interface Changes {
   readonly history?: Uint8Array | undefined;
   readonly reason?: DeadReason;
   readonly redelivered?: boolean;
+  /** Where it goes through. Default: the nameless one, which leads to the queue of the routing key. */
+  readonly exchange?: string;
 }
 
 /** A message as kombu writes it into a list. */
 export function writeRaw(envelope: Envelope, tag: string, changes: Changes = {}): string {
   const { headers, properties } = partsOf(envelope);
   const { content_type, content_encoding, ...rest } = properties;
-  const info = { exchange: "", routing_key: envelope.queue, ...(changes.redelivered && { redelivered: true }) };
+  const info = {
+    exchange: changes.exchange ?? "",
+    routing_key: envelope.queue,
+    ...(changes.redelivered && { redelivered: true }),
+  };
   return JSON.stringify({
     body: Buffer.from(envelope.body).toString("base64"),
     "content-encoding": content_encoding ?? "binary",
