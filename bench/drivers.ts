@@ -11,6 +11,7 @@ import { payload } from "./measures/payload.js";
 import { settling } from "./measures/settling.js";
 import { wholeWay } from "./measures/whole-way.js";
 import { workers } from "./measures/workers.js";
+import { describeRabbitmq, freshRabbitmq } from "./rabbitmq-place.js";
 import { describeRedis, freshRedis } from "./redis-place.js";
 
 /** A fresh, empty place for jobs. */
@@ -105,7 +106,22 @@ const redis: BenchedDriver = {
   fresh: freshRedis,
 };
 
-export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis];
+/** It keeps no results, so none are measured. */
+const rabbitmq: BenchedDriver = {
+  name: "rabbitmq",
+  jobs: 20_000,
+  trials: [enqueue, bulk, settling(false)],
+  onRequest: [workers(2), payload("10kb")],
+  standard: { settings: "classic queue with priorities, confirms, concurrency 100", broker: (address) => address },
+  variants: [
+    { name: "plain", settings: "the same without priorities", broker: (address) => `${address}?maxPriority=0` },
+    { name: "quorum", settings: "quorum queue", broker: (address) => `${address}?queueType=quorum` },
+  ],
+  describeServer: describeRabbitmq,
+  fresh: freshRabbitmq,
+};
+
+export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis, rabbitmq];
 
 function file(query: string): Variant["broker"] {
   return (path) => `sqlite:${path}?${query}`;

@@ -27,6 +27,7 @@ const TITLES: Readonly<Record<keyof Capabilities, string>> = {
   atomicOutcomes: "job and result settled in one step",
   transactions: "enqueue inside your transaction",
   inspect: "count, list, retry, discard, pause",
+  deadLetters: "list, retry and discard dead letters",
   push: "new work and results without polling",
   broadcast: "broadcast to every live worker",
 };

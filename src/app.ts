@@ -20,7 +20,7 @@ import { defaultLogger, delegate } from "./logger.js";
 import type { Middleware } from "./middleware/middleware.js";
 import { MiddlewareStack } from "./middleware/stack.js";
 import { nativeProtocol } from "./protocol.js";
-import { type Protocols, Routes, type Runtime, type Services, wayOf } from "./runtime.js";
+import { type Protocols, queuesOf, Routes, type Runtime, type Services, wayOf } from "./runtime.js";
 import { takeAll } from "./settled.js";
 import {
   type AnyTask,
@@ -364,7 +364,9 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
         return celeryProtocol({ ...this.#services, settings });
       },
     };
-    const routes = new Routes(connections, this.#services.clock, protocols);
+    const routes = new Routes(connections, this.#services.clock, protocols, () =>
+      queuesOf(settings, this.#services.tasks),
+    );
     const route = await routes.open(wayOf(settings, {}));
     const coordinator = route.coordinator;
     const { inspect } = this;

@@ -10,7 +10,9 @@ export async function drain(runtime: Runtime, makeWorker: (options: WorkerOption
   const inspector = runtime.route.requireInspector();
   for (;;) {
     const summaries = await inspector.queues();
-    const queues = summaries.filter(({ paused, counts }) => !paused && counts.waiting > 0).map(({ queue }) => queue);
+    const queues = summaries
+      .filter(({ paused, counts }) => !paused && (counts.waiting ?? 0) > 0)
+      .map(({ queue }) => queue);
     if (queues.length === 0) return report;
     // A handler may wait for a job that it has enqueued: that one must not be held back behind it.
     const worker = makeWorker({ queues, prefetch: 0 });

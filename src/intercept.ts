@@ -12,6 +12,7 @@ export interface DriverCall {
     | "inspector"
     | "joiner"
     | "exchanges"
+    | "queueInspector"
     | "broadcaster";
   readonly method: string;
   readonly args: readonly unknown[];
@@ -31,6 +32,7 @@ const CONTRACTS = [
   "inspector",
   "joiner",
   "exchanges",
+  "queueInspector",
   "broadcaster",
 ] as const;
 

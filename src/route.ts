@@ -11,6 +11,7 @@ import type {
   PublishStatus,
   ResultBackend,
 } from "./contracts/index.js";
+import { ByQueue } from "./inspect/by-queue.js";
 import { NoResultError, UnsupportedError } from "./job/errors.js";
 import type { OpenAccess } from "./job/handle.js";
 import type { Protocol } from "./protocol.js";
@@ -36,6 +37,13 @@ export interface SendingOptions {
   readonly transaction?: object | undefined;
 }
 
+/** What a route has of its app. */
+export interface RouteTerms {
+  readonly protocol: Protocol;
+  /** Names the queues that the app knows. */
+  readonly queues: () => readonly string[];
+}
+
 /** Where a job goes, and where its outcome is looked for. */
 export class Route {
   readonly broker: Broker;
@@ -49,17 +57,19 @@ export class Route {
   readonly #watch: OutcomeWatch | undefined;
   #access: OpenAccess | undefined;
   #closed = false;
+  readonly #queues: () => readonly string[];
   readonly #publishing: Batcher<Publishing>;
   readonly #broadcasting: Batcher<Publishing>;
 
   /** @throws UnsupportedError when `at` has no broker. */
-  constructor(at: OpenDriver, backendAt: OpenDriver | undefined, clock: Clock, protocol: Protocol) {
+  constructor(at: OpenDriver, backendAt: OpenDriver | undefined, clock: Clock, { protocol, queues }: RouteTerms) {
     const { broker } = at.connection;
     if (broker === undefined) throw new UnsupportedError(`${at.driver.name} is no broker: it cannot move jobs`);
     this.broker = broker;
     this.protocol = protocol;
     this.at = at;
     this.backendAt = backendAt;
+    this.#queues = queues;
     this.atomicOutcomes = backendAt === at && at.driver.capabilities.atomicOutcomes;
     const backend = backendAt?.connection.backend;
     this.#watch = backend && new OutcomeWatch(backend, backendAt?.connection.notifier, clock);
@@ -135,8 +145,9 @@ export class Route {
 
   /** @throws UnsupportedError where the broker cannot be looked into. */
   requireInspector(): Inspector {
-    const { inspector } = this.at.connection;
+    const { inspector, queueInspector } = this.at.connection;
     if (inspector !== undefined) return inspector;
+    if (queueInspector !== undefined) return new ByQueue(queueInspector, this.at.driver.name, this.#queues);
     throw new UnsupportedError(`${this.at.driver.name} cannot look at the jobs in it`);
   }
 

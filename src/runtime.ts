@@ -8,7 +8,7 @@ import type { ResolvedOptions } from "./job/options.js";
 import type { MiddlewareStack } from "./middleware/stack.js";
 import type { Protocol } from "./protocol.js";
 import { Route } from "./route.js";
-import type { AnyTask } from "./task.js";
+import { type AnyTask, DEFINITION } from "./task.js";
 
 /** What an app lends to all its parts. */
 export interface Services {
@@ -54,12 +54,15 @@ export class Routes {
   readonly #connections: Connections;
   readonly #clock: Clock;
   readonly #protocols: Protocols;
+  readonly #queues: () => readonly string[];
   readonly #known = new Map<string | Driver, Known>();
 
-  constructor(connections: Connections, clock: Clock, protocols: Protocols) {
+  /** @param queues - Names those that the app knows. */
+  constructor(connections: Connections, clock: Clock, protocols: Protocols, queues: () => readonly string[]) {
     this.#connections = connections;
     this.#clock = clock;
     this.#protocols = protocols;
+    this.#queues = queues;
   }
 
   /** The route to a broker and a backend; without a backend, the broker's own driver is one if it can. */
@@ -83,10 +86,11 @@ export class Routes {
     for (const result of await Promise.allSettled(opened)) if (result.status === "fulfilled") result.value.close();
   }
 
-  async #open({ protocol, broker, backend }: Way): Promise<Route> {
-    const spoken = await this.#protocols[protocol]();
-    const at = await this.#connections.open(broker, protocol);
-    return new Route(at, await this.#openBackend(at, protocol, backend), this.#clock, spoken);
+  async #open({ protocol: name, broker, backend }: Way): Promise<Route> {
+    const protocol = await this.#protocols[name]();
+    const at = await this.#connections.open(broker, name);
+    const backendAt = await this.#openBackend(at, name, backend);
+    return new Route(at, backendAt, this.#clock, { protocol, queues: this.#queues });
   }
 
   async #openBackend(
@@ -116,4 +120,10 @@ export function wayOf(settings: Settings, chosen: Partial<Way>): Way {
     broker: chosen.broker ?? settings.broker,
     backend: chosen.backend ?? (own ? settings.backend : undefined),
   };
+}
+
+/** The queues that an app knows by name: those of its tasks and of its workers. */
+export function queuesOf({ defaults, worker }: Settings, tasks: ReadonlyMap<string, AnyTask>): string[] {
+  const ofTasks = [...tasks.values()].flatMap((task) => task[DEFINITION].options.queue ?? []);
+  return [...new Set([defaults.queue, ...worker.queues.map(({ name }) => name), ...ofTasks])];
 }

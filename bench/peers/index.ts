@@ -1,8 +1,9 @@
 import type { Peer } from "../contestant.js";
+import { amqplib } from "./amqplib.js";
 import { beeQueue } from "./bee-queue.js";
 import { bullmq } from "./bullmq.js";
 import { plainjob } from "./plainjob.js";
 import { redisCeiling } from "./redis-ceiling.js";
 
 /** All peers. One more is one more file and one more line here, and its packages in `bench/package.json`. */
-export const PEERS: readonly Peer[] = [plainjob, bullmq, beeQueue, redisCeiling];
+export const PEERS: readonly Peer[] = [plainjob, bullmq, beeQueue, redisCeiling, amqplib];

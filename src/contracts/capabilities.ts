@@ -26,6 +26,11 @@ export interface Capabilities {
   readonly transactions: boolean;
   /** Jobs can be counted, listed, retried, discarded and purged, and queues paused. Default `true`. */
   readonly inspect: boolean;
+  /**
+   * Dead letters can be listed, retried, discarded and purged, and waiting jobs counted and purged: by the inspector, or where
+   * there is none by a `QueueInspector`, queue by queue. Default `true`.
+   */
+  readonly deadLetters: boolean;
   /** New work and outcomes are pushed rather than polled for. Default `true`. */
   readonly push: boolean;
   /** Other processes see the same jobs. Default `true`. */
@@ -46,6 +51,7 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
   atomicOutcomes: true,
   transactions: false,
   inspect: true,
+  deadLetters: true,
   push: true,
   shared: true,
   broadcast: false,

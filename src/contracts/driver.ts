@@ -10,6 +10,7 @@ import type { Joiner } from "./joiner.js";
 import type { Logger } from "./logger.js";
 import type { Migration, Migrator } from "./migrator.js";
 import type { Notifier } from "./notifier.js";
+import type { QueueInspector } from "./queue-inspector.js";
 
 /** What the core lends to a driver. */
 export interface DriverEnvironment {
@@ -27,6 +28,8 @@ export interface Connection {
   readonly inspector?: Inspector;
   readonly joiner?: Joiner;
   readonly exchanges?: Exchanges;
+  /** Present where there is no inspector, and `capabilities.deadLetters` is true all the same. */
+  readonly queueInspector?: QueueInspector;
   /** Present exactly where `capabilities.broadcast` is true. */
   readonly broadcaster?: Broadcaster;
   /** Proves that the server answers, and tells its clock. Used by `doctor`. */

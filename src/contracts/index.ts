@@ -18,4 +18,5 @@ export type * from "./joiner.js";
 export type * from "./logger.js";
 export type * from "./migrator.js";
 export type * from "./notifier.js";
+export type * from "./queue-inspector.js";
 export type * from "./transaction.js";

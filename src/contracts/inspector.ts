@@ -7,7 +7,8 @@ export type QueuedState = "scheduled" | "waiting" | "active" | "retrying" | "dea
 export interface QueueSummary {
   readonly queue: string;
   readonly paused: boolean;
-  readonly counts: Readonly<Record<QueuedState, number>>;
+  /** Absent: the broker cannot tell. */
+  readonly counts: Readonly<Partial<Record<QueuedState, number>>>;
   /** Epoch ms at which the oldest waiting job became due. Absent: none waits. */
   readonly oldestWaiting?: number;
 }

@@ -19,10 +19,16 @@ const SCHEMES: Readonly<Record<string, () => Promise<FromUrl>>> = {
   "rediss+sentinel": loadRedis,
   "redis+cluster": loadRedis,
   "rediss+cluster": loadRedis,
+  amqp: loadRabbitmq,
+  amqps: loadRabbitmq,
 };
 
 async function loadRedis(): Promise<FromUrl> {
   return (await import("./redis/index.js")).fromUrl;
+}
+
+async function loadRabbitmq(): Promise<FromUrl> {
+  return (await import("./rabbitmq/index.js")).fromUrl;
 }
 
 /** What Celery's messages can go through: kombu's way of using Redis is not for clusters. */

@@ -7,7 +7,12 @@ import { programCommand, type SharedDriver, sharedDrivers } from "../support/sha
 import { SEED } from "./seed.js";
 
 /** As many as a driver works off in half a minute, which is a hundred kills. */
-const JOBS: Readonly<Record<string, number>> = { sqlite: 20_000, redis: 100_000 };
+const JOBS: Readonly<Record<string, number>> = {
+  sqlite: 20_000,
+  redis: 100_000,
+  "rabbitmq+sqlite": 20_000,
+  "rabbitmq+redis": 20_000,
+};
 const PROCESSES = 4;
 const ROUNDS_OF_PRODUCERS = 5;
 const command = await programCommand();

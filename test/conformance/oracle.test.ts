@@ -19,9 +19,9 @@ const KILLED: ReadonlyMap<number, Exit> = new Map([[1, { code: null, signal: "SI
 
 function audited(
   entries: readonly Entry[],
-  { acknowledged = ["a"], exits = new Map<number, Exit>() as typeof KILLED } = {},
+  { acknowledged = ["a"], exits = new Map<number, Exit>() as typeof KILLED, copies = false } = {},
 ) {
-  return () => audit({ acknowledged, entries, exits, lease: LEASE });
+  return () => audit({ acknowledged, entries, exits, lease: LEASE, copies });
 }
 
 describe("the oracle of the worker suite", () => {
@@ -35,6 +35,13 @@ describe("the oracle of the worker suite", () => {
     expect(audited([line("started", 0), line("lost", LEASE + 200), ...second])().repeated).toBe(1);
     expect(audited([line("started", 0), line("failed", 9), ...run(10, { attempt: 2 })])().repeated).toBe(0);
     expect(audited([line("started", 0), line("released", 9), ...run(10, { pid: 2 })])().repeated).toBe(0);
+  });
+
+  it("accepts a copy that a killed process left, where jobs are moved in two steps, and counts it as repeated", () => {
+    const twice = [...run(0), ...run(100, { attempt: 2, pid: 2 })];
+    expect(audited(twice, { exits: KILLED, copies: true })().repeated).toBe(1);
+    expect(audited(twice, { copies: true })).toThrow(/1 unexplained/);
+    expect(audited([...run(0), ...run(20, { attempt: 2, pid: 2 })], { exits: KILLED, copies: true })).toThrow(/1 unex/);
   });
 
   it("finds an acknowledged job that never ran", () => {

@@ -1,13 +1,15 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { OpenTransaction, Place, Skip } from "taskwright/conformance";
+import type { Contract, OpenTransaction, Place, Skip } from "taskwright/conformance";
 import { memory } from "taskwright/drivers/memory";
+import { rabbitmq } from "taskwright/drivers/rabbitmq";
 import { redis } from "taskwright/drivers/redis";
 import { sqlite } from "taskwright/drivers/sqlite";
 import { FakeClock } from "taskwright/testing";
 import { systemClock } from "../../src/clock.js";
 import type { Capabilities, Driver } from "../../src/contracts/index.js";
 import { CLIENTS, openDatabase } from "../drivers/sqlite/support.js";
+import { rabbitmqPlace } from "./rabbitmq/shared.js";
 import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -17,9 +19,14 @@ const UNIT = 100;
 /** The same where time really passes: the smallest that is sure on two busy cores. */
 const REAL_UNIT = 40;
 
+/** How long a claim of a broker that pushes has to wait before nothing means that there is nothing, in ms. */
+const QUIET = 200;
+
 /** A driver as the tests meet it. */
 export interface TestedDriver {
   readonly capabilities: Capabilities;
+  /** What its connections have. Default: everything but a broadcaster. */
+  readonly contracts?: readonly Contract[];
   /** Makes an empty place. */
   open(): Promise<Place>;
   /** Its server decides what time it is, so time really passes. */
@@ -41,6 +48,12 @@ const DRIVERS: Readonly<Record<string, TestedDriver>> = {
   redis: {
     capabilities: redis().capabilities,
     open: async () => placeWithServerClock(redis(await redisPlace())),
+    serverClock: true,
+  },
+  rabbitmq: {
+    capabilities: rabbitmq().capabilities,
+    contracts: ["broker", "queueInspector"],
+    open: openRabbitmqPlace,
     serverClock: true,
   },
 };
@@ -80,6 +93,11 @@ async function openSqlitePlace(): Promise<Place> {
     begin: async () => beginOnSqlite(path),
     remove: () => folder.remove(),
   });
+}
+
+async function openRabbitmqPlace(): Promise<Place> {
+  const { url, remove } = await rabbitmqPlace();
+  return { ...placeWithServerClock(rabbitmq(url)), quiet: QUIET, remove };
 }
 
 function beginOnSqlite(path: string): OpenTransaction {

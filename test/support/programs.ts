@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
 /** A program that tests need, and the Debian package that has it. */
 export interface Program {
+  /** Or its whole path, where it is in no folder of `PATH`. */
   readonly name: string;
   readonly package: string;
 }
@@ -27,7 +28,8 @@ export async function findProgram(program: Program): Promise<string> {
 }
 
 async function inPath(name: string): Promise<string | undefined> {
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+  const folders = isAbsolute(name) ? [""] : (process.env.PATH ?? "").split(delimiter);
+  for (const folder of folders) {
     const path = join(folder, name);
     const runs = await access(path, constants.X_OK).then(
       () => true,

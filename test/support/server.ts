@@ -38,10 +38,16 @@ export interface Site {
 /** How to start a kind of server. */
 export interface Recipe {
   readonly program: Program;
+  /** Such as "rabbitmq-server 3.10.8". Default: what the program's `--version` says. */
+  version?(): Promise<string>;
   /** Once, before the first start: writes configuration, makes an empty database. */
   prepare(site: Site): Promise<void>;
   /** The program's arguments. */
   arguments(site: Site): readonly string[];
+  /** What it finds in its environment beside ours. */
+  environment?(site: Site): Readonly<Record<string, string>>;
+  /** How long a start may take, in ms. Default 20 s. */
+  readonly deadline?: number;
   url(site: Site): string;
   /** Throws until the server answers, and answers as process `pid`: another server may have the port. */
   ask(site: Site, pid: number): Promise<void>;
@@ -77,7 +83,8 @@ exec "$@" 3<&-
  * @throws Error when the program is missing, or the server does not answer, with the last lines of its log
  */
 export async function startServer(recipe: Recipe): Promise<PrivateServer & { readonly site: Site }> {
-  const [path, version] = await Promise.all([findProgram(recipe.program), versionOf(recipe.program)]);
+  const path = await findProgram(recipe.program);
+  const version = await (recipe.version?.() ?? versionOf(recipe.program));
   for (let attempt = 1; ; attempt++) {
     const server = new ServerProcess(recipe, path, version, await freePort(), await temporaryFolder());
     try {
@@ -121,7 +128,7 @@ class ServerProcess implements PrivateServer {
     if (this.#process) throw new Error(`${this.version} runs already`);
     const pid = await this.#spawn();
     try {
-      await until("an answer", () => this.#answersOrEnded(pid), DEADLINE);
+      await until("an answer", () => this.#answersOrEnded(pid), this.#recipe.deadline ?? DEADLINE);
       if (!this.#process) throw new Error(await this.#ended);
     } catch (error) {
       const log = await this.#lastLines();
@@ -168,7 +175,8 @@ class ServerProcess implements PrivateServer {
     const { folder } = this.site;
     const log = await open(join(folder, LOG), "a");
     const args = ["-c", GUARDED, "guarded", folder, this.#path, ...this.#recipe.arguments(this.site)];
-    const child = spawn("/bin/sh", args, { cwd: folder, stdio: ["ignore", log.fd, log.fd, "pipe"] });
+    const env = { ...process.env, ...this.#recipe.environment?.(this.site) };
+    const child = spawn("/bin/sh", args, { cwd: folder, env, stdio: ["ignore", log.fd, log.fd, "pipe"] });
     await log.close();
     this.#process = child;
     this.#ended = new Promise((resolve) => {

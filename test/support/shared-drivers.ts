@@ -3,16 +3,22 @@ import type { SharedPlace } from "taskwright/conformance";
 import type { Capabilities } from "../../src/contracts/index.js";
 import { compiledSources } from "./compiled.js";
 import { selectedDrivers } from "./drivers.js";
+import { rabbitmqPlace } from "./rabbitmq/shared.js";
 import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
 
 /** Makes an empty place for processes of one case. A driver with a server starts it in its first call. */
 type OpenShared = () => Promise<SharedPlace>;
 
-/** Where the processes of a case meet, for each driver that processes can share. */
+/**
+ * Where the processes of a case meet, for each driver that processes can share. One that keeps no outcomes is named with the
+ * backend beside it, after a plus, and may be there with several.
+ */
 const SHARED: Readonly<Record<string, OpenShared>> = {
   sqlite: openSqlitePlace,
   redis: async () => ({ broker: await redisPlace() }),
+  "rabbitmq+sqlite": () => openRabbitmqPlace(openSqlitePlace),
+  "rabbitmq+redis": () => openRabbitmqPlace(async () => ({ broker: await redisPlace() })),
 };
 
 /** A driver as tests with processes meet it. */
@@ -30,10 +36,10 @@ export interface SharedDriver {
 export function sharedDrivers(): SharedDriver[] {
   return selectedDrivers()
     .filter(([, { capabilities }]) => capabilities.shared)
-    .map(([name, { capabilities }]) => {
-      const open = SHARED[name];
-      if (open === undefined) throw new Error(`${name} is shared, so it needs its places in ${import.meta.url}`);
-      return { name, capabilities, open };
+    .flatMap(([driver, { capabilities }]) => {
+      const places = Object.entries(SHARED).filter(([name]) => name.split("+")[0] === driver);
+      if (places.length === 0) throw new Error(`${driver} is shared, so it needs its places in ${import.meta.url}`);
+      return places.map(([name, open]) => ({ name, capabilities, open }));
     });
 }
 
@@ -41,6 +47,15 @@ export function sharedDrivers(): SharedDriver[] {
 export async function programCommand(): Promise<string[]> {
   const folder = await compiledSources();
   return [process.execPath, "--enable-source-maps", join(folder, "conformance", "worker", "program.js")];
+}
+
+async function openRabbitmqPlace(openBackend: OpenShared): Promise<SharedPlace> {
+  const [{ url, remove }, backend] = await Promise.all([rabbitmqPlace(), openBackend()]);
+  return {
+    broker: url,
+    backend: backend.broker,
+    remove: async () => void (await Promise.all([remove(), backend.remove?.()])),
+  };
 }
 
 async function openSqlitePlace(): Promise<SharedPlace> {

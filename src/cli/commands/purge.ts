@@ -58,5 +58,5 @@ function findQueue(queues: readonly QueueSummary[], name: string): QueueSummary 
 }
 
 function whatGoes({ queue, counts }: QueueSummary, states: readonly QueuedState[]): string {
-  return `this deletes from queue "${queue}": ${states.map((state) => `${counts[state]} ${state}`).join(", ")}`;
+  return `this deletes from queue "${queue}": ${states.map((state) => `${counts[state] ?? "unknown"} ${state}`).join(", ")}`;
 }

@@ -53,13 +53,16 @@ function layOut(queues: readonly QueueSummary[], { style }: Terminal): string {
     ],
     queues.map(({ queue, counts, oldestWaiting, paused }) => [
       plain(queue),
-      ...COUNTS.map((state) =>
-        state === "dead" && counts.dead > 0 ? style.red(String(counts.dead)) : String(counts[state]),
-      ),
+      ...COUNTS.map((state) => showCount(state, counts[state], style)),
       oldestWaiting === undefined ? "-" : roughly(Math.max(0, now - oldestWaiting)),
       paused ? style.yellow("paused") : "",
     ]),
   );
+}
+
+function showCount(state: QueuedState, count: number | undefined, style: Terminal["style"]): string {
+  if (count === undefined) return "?";
+  return state === "dead" && count > 0 ? style.red(String(count)) : String(count);
 }
 
 function toJson({ queue, paused, counts, oldestWaiting }: QueueSummary): Record<string, unknown> {

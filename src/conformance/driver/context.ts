@@ -8,6 +8,7 @@ import type { Connection } from "../../contracts/driver.js";
 import type { Inspector } from "../../contracts/inspector.js";
 import type { Logger } from "../../contracts/logger.js";
 import type { Notifier } from "../../contracts/notifier.js";
+import type { QueueInspector } from "../../contracts/queue-inspector.js";
 import { generateId } from "../../job/id.js";
 import type { Place } from "../place.js";
 import type { Contract } from "./case.js";
@@ -73,6 +74,10 @@ export class CaseContext {
 
   get inspector(): Inspector {
     return this.part("inspector");
+  }
+
+  get queueInspector(): QueueInspector {
+    return this.part("queueInspector");
   }
 
   get broadcaster(): Broadcaster {
@@ -176,11 +181,16 @@ export class CaseContext {
     });
   }
 
-  /** Claims exactly `count` jobs, waiting for them a little. */
-  async take(consumer: Consumer, count: number, queues: readonly string[] = [QUEUE]): Promise<ClaimedJob[]> {
+  /** Claims exactly `count` jobs, waiting for each of them a little. */
+  async take(
+    consumer: Consumer,
+    count: number,
+    queues: readonly string[] = [QUEUE],
+    wait = 5 * this.unit,
+  ): Promise<ClaimedJob[]> {
     const jobs: ClaimedJob[] = [];
     while (jobs.length < count) {
-      const more = await this.within(consumer.claim({ queues, max: count - jobs.length, wait: 5 * this.unit }));
+      const more = await this.within(consumer.claim({ queues, max: count - jobs.length, wait }), 4 * wait);
       if (more.length === 0) break;
       jobs.push(...more);
     }

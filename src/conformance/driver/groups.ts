@@ -2,6 +2,7 @@ import { broadcasting, broadcastingAside } from "./broadcasting.js";
 import { cancellation, outcomesOfCancellation } from "./cancellation.js";
 import type { CaseGroup } from "./case.js";
 import { claiming, waiting } from "./claiming.js";
+import { connectionLeases } from "./connection-leases.js";
 import { coordination } from "./coordination.js";
 import { delays, expiry } from "./delays.js";
 import { connecting, durability, durabilityOfState } from "./durability.js";
@@ -10,6 +11,7 @@ import { leases, sweeping } from "./leases.js";
 import { notifications, notificationsOfSettling } from "./notifications.js";
 import { outcomes, reports } from "./outcomes.js";
 import { publishing, uniqueIds } from "./publishing.js";
+import { queueInspection } from "./queue-inspection.js";
 import { fencing, outcomesOfSettling, settling } from "./settling.js";
 import { transactions } from "./transactions.js";
 import { unsupported } from "./unsupported.js";
@@ -25,6 +27,7 @@ export const DRIVER_CASES: readonly CaseGroup[] = [
   outcomesOfSettling,
   fencing,
   leases,
+  connectionLeases,
   sweeping,
   delays,
   expiry,
@@ -41,6 +44,7 @@ export const DRIVER_CASES: readonly CaseGroup[] = [
   intervention,
   outcomesOfIntervention,
   pausing,
+  queueInspection,
   transactions,
   durability,
   durabilityOfState,

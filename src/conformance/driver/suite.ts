@@ -31,7 +31,17 @@ export interface DriverConformanceOptions {
   readonly skip?: readonly Skip[];
 }
 
-const ALL_CONTRACTS: readonly Contract[] = ["broker", "backend", "coordinator", "notifier", "inspector", "broadcaster"];
+const ALL_CONTRACTS: readonly Contract[] = [
+  "broker",
+  "backend",
+  "coordinator",
+  "notifier",
+  "inspector",
+  "queueInspector",
+  "broadcaster",
+];
+/** Those that nearly every driver has. */
+const USUAL_CONTRACTS: readonly Contract[] = ["broker", "backend", "coordinator", "notifier", "inspector"];
 
 /**
  * Registers the suite that every driver must pass with a test runner. A case about a capability runs where the
@@ -57,7 +67,7 @@ const ALL_CONTRACTS: readonly Contract[] = ["broker", "backend", "coordinator", 
  */
 export function driverConformance(options: DriverConformanceOptions): void {
   const { name, runner, capabilities } = options;
-  const usual = ALL_CONTRACTS.filter((contract) => contract !== "broadcaster" || capabilities.broadcast);
+  const usual: readonly Contract[] = capabilities.broadcast ? [...USUAL_CONTRACTS, "broadcaster"] : USUAL_CONTRACTS;
   const { contracts = usual } = options;
   const reasons = reasonsByCase(options.skip ?? [], DRIVER_CASES);
   runner.describe(`driver ${name}`, () => {

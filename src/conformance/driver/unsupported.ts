@@ -64,6 +64,11 @@ export const unsupported: CaseGroup = {
       run: (c) => assertAbsent(c, "inspector"),
     },
     {
+      name: "there is no inspector of queues",
+      requires: ({ deadLetters }) => !deadLetters,
+      run: (c) => assertAbsent(c, "queueInspector"),
+    },
+    {
       name: "there is no notifier",
       requires: ({ push }) => !push,
       run: (c) => assertAbsent(c, "notifier"),
@@ -80,6 +85,9 @@ async function assertRefused(operation: () => Promise<unknown>): Promise<void> {
   await assert.rejects(operation, UnsupportedError);
 }
 
-async function assertAbsent(c: CaseContext, contract: "inspector" | "notifier" | "broadcaster"): Promise<void> {
+async function assertAbsent(
+  c: CaseContext,
+  contract: "inspector" | "queueInspector" | "notifier" | "broadcaster",
+): Promise<void> {
   assert.equal(c.connection[contract], undefined);
 }

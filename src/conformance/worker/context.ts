@@ -173,7 +173,8 @@ export class WorkerContext {
   audit(jobs: Iterable<{ readonly id: string }>, unanswered?: (id: string) => boolean): Audit {
     const acknowledged = [...jobs].map(({ id }) => id);
     const lease = this.capabilities.leases === "timed" ? this.lease : 0;
-    return audit({ acknowledged, unanswered, entries: this.entries(), exits: this.#exits, lease });
+    const copies = this.capabilities.leases === "connection";
+    return audit({ acknowledged, unanswered, entries: this.entries(), exits: this.#exits, lease, copies });
   }
 
   /** Tells a figure to whoever runs the suite. */

@@ -28,6 +28,11 @@ export interface Account {
   readonly exits: ReadonlyMap<number, Exit>;
   /** How long leases lasted, in ms; 0 where they end with their connection. */
   readonly lease: number;
+  /**
+   * Moving a job takes the broker two steps, so that one is there twice when the process dies that moves it. A job that
+   * completed may then run again, where a process was killed before.
+   */
+  readonly copies?: boolean | undefined;
 }
 
 /** What an exact ledger comes to. */
@@ -43,22 +48,26 @@ export interface Audit {
  *
  * @throws AssertionError that names the first jobs of each kind of breach
  */
-export function audit({ acknowledged, unanswered = () => false, entries, exits, lease }: Account): Audit {
+export function audit({ acknowledged, unanswered = () => false, entries, exits, lease, copies }: Account): Audit {
   const runs = runsOf(entries, exits);
   const known = new Set(acknowledged);
+  const kills = copies ? [...exits.values()].flatMap(({ signal, at }) => (signal === "SIGKILL" ? [at] : [])) : [];
+  const firstKill = Math.min(...kills);
+  const isCopy = ([, after]: Pair): boolean => after.started >= firstKill;
   const breaches = {
     lost: [...known].filter((id) => !runs.has(id)),
     unexpected: [...runs.keys()].filter((id) => !known.has(id) && !unanswered(id)),
     unexplained: [...runs.values()].flatMap((job) =>
       pairs(job)
-        .filter((pair) => !isExplained(pair, lease))
+        .filter((pair) => !isExplained(pair, lease) && !isCopy(pair))
         .map(describe),
     ),
   };
   for (const [breach, found] of Object.entries(breaches)) {
     assert.deepEqual(found.slice(0, 5), [], `${found.length} ${breach}`);
   }
-  const repeated = [...runs.values()].flatMap(pairs).filter(([before]) => isLoss(before)).length;
+  const isRepeat = (pair: Pair): boolean => isLoss(pair[0]) || (pair[0].fate === "completed" && isCopy(pair));
+  const repeated = [...runs.values()].flatMap(pairs).filter(isRepeat).length;
   return { runs, repeated };
 }
 

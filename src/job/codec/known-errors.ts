@@ -14,6 +14,7 @@ const OWN_ERRORS: Readonly<Record<Exclude<own.ErrorCode, "remote" | "validation"
   "lease-lost": own.LeaseLostError,
   "missing-dependency": own.MissingDependencyError,
   "no-result": own.NoResultError,
+  schema: own.SchemaError,
   shutdown: own.ShutdownError,
   timeout: own.TimeoutError,
   "unknown-task": own.UnknownTaskError,

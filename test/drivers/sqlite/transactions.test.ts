@@ -3,7 +3,7 @@ import { ConfigError } from "../../../src/job/errors.js";
 import { CLIENTS, type Contracts, connect, consume, FakeClock, job, openDatabase, temporaryFile } from "./support.js";
 
 async function waiting({ inspector }: Contracts): Promise<number> {
-  return (await inspector.queues()).reduce((sum, { counts }) => sum + counts.waiting, 0);
+  return (await inspector.queues()).reduce((sum, { counts }) => sum + (counts.waiting ?? 0), 0);
 }
 
 describe.each(CLIENTS)("publishing in the user's transaction, through %s", (client) => {

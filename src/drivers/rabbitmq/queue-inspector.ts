@@ -1,0 +1,147 @@
+import type { DeadReason } from "../../contracts/broker.js";
+import type { JobRecord } from "../../contracts/inspector.js";
+import type { QueueInspector, QueueLength } from "../../contracts/queue-inspector.js";
+import type { Channel, Message } from "./client.js";
+import { toTaskwrightError } from "./errors.js";
+import type { Link } from "./link.js";
+import type { Mailer } from "./mailer.js";
+import { again, readMessage } from "./message.js";
+import { deadQueueOf } from "./topology.js";
+
+/** The most dead letters that are looked through at once. */
+const MOST = 10_000;
+const REASONS: readonly string[] = [
+  "failed",
+  "rejected",
+  "lease-lost",
+  "unknown-task",
+  "unreadable",
+  "invalid-arguments",
+  "invalid-result",
+] satisfies DeadReason[];
+
+/** A dead letter in hand: it goes back as it was when the channel closes, unless it is acknowledged. */
+type Letter = Message;
+
+/**
+ * Looks into queues by taking all that is in them and giving it back, in its order, by closing the channel. While one looks,
+ * another sees nothing there.
+ */
+export class RabbitmqQueueInspector implements QueueInspector {
+  readonly #link: Link;
+  readonly #mailer: Mailer;
+
+  constructor(link: Link, mailer: Mailer) {
+    this.#link = link;
+    this.#mailer = mailer;
+  }
+
+  async count(queues: readonly string[]): Promise<(QueueLength | undefined)[]> {
+    const lengths: (QueueLength | undefined)[] = [];
+    for (const queue of queues) {
+      const waiting = await this.#length(queue);
+      const dead = await this.#length(deadQueueOf(queue));
+      const exists = waiting !== undefined || dead !== undefined;
+      lengths.push(exists ? { waiting: waiting ?? 0, dead: dead ?? 0 } : undefined);
+    }
+    return lengths;
+  }
+
+  async dead(queue: string, skip: number, limit: number): Promise<JobRecord[]> {
+    return this.#look(queue, skip + limit, async (letters) => letters.slice(skip).map((one) => toRecord(one, queue)));
+  }
+
+  retry(queue: string, ids: readonly string[]): Promise<string[]> {
+    return this.#look(queue, MOST, async (letters, channel) => {
+      const found = letters.filter((one) => ids.includes(readMessage(one).id));
+      const mails = found.map((one) => {
+        const delivered = readMessage(one);
+        const { expiresAt } = delivered.state;
+        return { letter: again(queue, one.properties, delivered, { attempts: 0, losses: 0, expiresAt }), delay: 0 };
+      });
+      const failures = await this.#mailer.send(mails);
+      return found.flatMap((one, index) => {
+        const failure = failures[index];
+        if (failure !== undefined) throw failure;
+        channel.ack(one);
+        return [readMessage(one).id];
+      });
+    });
+  }
+
+  discard(queue: string, ids: readonly string[]): Promise<string[]> {
+    return this.#look(queue, MOST, async (letters, channel) => {
+      const found = letters.filter((one) => ids.includes(readMessage(one).id));
+      for (const one of found) channel.ack(one);
+      return found.map((one) => readMessage(one).id);
+    });
+  }
+
+  async purge(queue: string, state: "waiting" | "dead"): Promise<number> {
+    const name = state === "dead" ? deadQueueOf(queue) : queue;
+    if ((await this.#length(name)) === undefined) return 0;
+    return this.#onChannel(async (channel) => (await channel.purgeQueue(name)).messageCount);
+  }
+
+  /** Takes up to `max` dead letters, lets `act` have them, and gives back those that it has not acknowledged. */
+  async #look<T>(queue: string, max: number, act: (letters: Letter[], channel: Channel) => Promise<T[]>): Promise<T[]> {
+    const name = deadQueueOf(queue);
+    const length = await this.#length(name);
+    if (length === undefined || length === 0) return [];
+    return this.#onChannel(async (channel) => {
+      const letters: Letter[] = [];
+      while (letters.length < Math.min(max, length)) {
+        const letter = await channel.get(name);
+        if (letter === false) break;
+        letters.push(letter);
+      }
+      return act(letters, channel);
+    });
+  }
+
+  /** How many messages wait in a queue; nothing where there is no such queue, of which RabbitMQ closes the channel. */
+  async #length(queue: string): Promise<number | undefined> {
+    try {
+      return await this.#onChannel(async (channel) => (await channel.checkQueue(queue)).messageCount);
+    } catch (error) {
+      if (error instanceof Error && /\b404\b/.test(error.message)) return undefined;
+      throw error;
+    }
+  }
+
+  async #onChannel<T>(act: (channel: Channel) => Promise<T>): Promise<T> {
+    try {
+      const channel = await (await this.#link.up()).createChannel();
+      channel.on("error", () => {});
+      try {
+        return await act(channel);
+      } finally {
+        await channel.close().catch(() => {});
+      }
+    } catch (error) {
+      throw toTaskwrightError(error, this.#link.options.location, "unknown");
+    }
+  }
+}
+
+function toRecord(letter: Letter, queue: string): JobRecord {
+  const { id, priority, body, headers, state } = readMessage(letter);
+  return {
+    id,
+    queue,
+    priority,
+    body,
+    state: "dead",
+    attempt: state.attempts,
+    losses: state.losses,
+    dueAt: state.diedAt ?? 0,
+    reason: reasonOf(state.reason),
+    ...(headers !== undefined && { headers }),
+    ...(state.history !== undefined && { history: state.history }),
+  };
+}
+
+/** Those without a reason of ours were put there by RabbitMQ, because nobody could keep hold of them. */
+function reasonOf(reason: string | undefined): DeadReason {
+  return REASONS.includes(reason ?? "") ? (reason as DeadReason) : "lease-lost";
+}

@@ -1,0 +1,61 @@
+import type { Settlement } from "../../contracts/broker.js";
+import { UnsupportedError } from "../../job/errors.js";
+import { LONGEST_DELAY } from "./delays.js";
+import type { Mail } from "./mailer.js";
+import { again, type Letter, type State } from "./message.js";
+import type { Delivery } from "./unsettled.js";
+
+/** What is not among a broker's means is refused before anything is done. */
+export function checkSettlements(settlements: readonly Settlement[], transaction: unknown): void {
+  if (transaction !== undefined) throw new UnsupportedError("rabbitmq cannot settle inside a transaction");
+  for (const settlement of settlements) {
+    if ("outcome" in settlement && settlement.outcome !== undefined)
+      throw new UnsupportedError("rabbitmq keeps no outcomes: set `backend` to a place that does");
+  }
+}
+
+type Moving = Extract<Settlement, { kind: "retry" | "release" }>;
+
+/** The copy that takes the place of a job that is to run again. */
+export function mailAgain({ message, delivered, subscription }: Delivery, settlement: Moving, now: number): Mail {
+  const state = stateOf(delivered);
+  const { delay, kind, history = state.history } = settlement;
+  const attempts = kind === "retry" ? settlement.lease.attempt : state.attempts;
+  const { queue } = subscription;
+  return mailLater(
+    again(queue, message.properties, delivered, { ...state, attempts, history, ...dueAt(delay, now) }),
+    delay,
+  );
+}
+
+/** A job as it stands, to go to the end of its queue after `delay` ms. */
+export function mailOn({ message, delivered, subscription }: Delivery, delay: number, now: number): Mail {
+  const state = { ...stateOf(delivered), ...dueAt(delay, now) };
+  return mailLater(again(subscription.queue, message.properties, delivered, state), delay);
+}
+
+/** The copy that goes to the dead letters. */
+export function deadLetter(
+  { message, delivered, subscription }: Delivery,
+  { lease, reason, history }: Extract<Settlement, { kind: "dead" }>,
+  now: number,
+): Letter {
+  const { queue } = subscription;
+  const state = { ...stateOf(delivered), attempts: lease.attempt, history, reason, diedAt: now, queue };
+  return again(queue, message.properties, delivered, state);
+}
+
+/** What is longer than one chain of waits is found out by the worker that it comes to. */
+export function dueAt(delay: number, now: number): Pick<State, "dueAt"> {
+  return { dueAt: delay > LONGEST_DELAY ? Math.round(now + delay) : undefined };
+}
+
+function mailLater(letter: Letter, delay: number): Mail {
+  return { letter, delay };
+}
+
+/** With the losses that only RabbitMQ knew of. Each of them was an attempt. */
+function stateOf({ state, newLosses }: Delivery["delivered"]): State {
+  if (newLosses === 0) return state;
+  return { ...state, attempts: state.attempts + newLosses, losses: state.losses + newLosses };
+}

@@ -1,0 +1,124 @@
+import { chmod, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { findProgram } from "../programs.js";
+import { type PrivateServer, type Recipe, type Site, startServer } from "../server.js";
+import { COOKIE, evaluate } from "./erlang.js";
+
+/** What a RabbitMQ of a test's own can differ in. */
+export interface RabbitmqOptions {
+  /** More lines of rabbitmq.conf, such as "channel_max = 10". */
+  readonly config?: readonly string[];
+}
+
+/** One RabbitMQ node. */
+export interface RabbitmqServer extends PrivateServer {
+  readonly port: number;
+  /** Evaluates Erlang in it, and answers what it gives, as Erlang prints it. */
+  evaluate(expression: string): Promise<string>;
+  /** Makes an empty virtual host, and answers its URL. */
+  addVhost(name: string): Promise<string>;
+  removeVhost(name: string): Promise<void>;
+  /** Ends all client connections, as an operator would. */
+  closeConnections(): Promise<void>;
+  /** Raises, or ends, the alarm that its memory is full. */
+  alarm(raised: boolean): Promise<void>;
+}
+
+/** The program behind the wrapper that would only run it as the user `rabbitmq`, in the one system-wide folder. */
+const RABBITMQ = { name: "/usr/lib/rabbitmq/bin/rabbitmq-server", package: "rabbitmq-server" };
+
+/** Between the ports of a node for clients and for Erlang: both are below those that systems give to outgoing connections. */
+const DIST = 10_000;
+
+/**
+ * Starts a RabbitMQ node, in 4 to 6 s. Who starts it removes it.
+ *
+ * @throws Error when RabbitMQ is missing and cannot be installed, or does not start
+ */
+export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<RabbitmqServer> {
+  const server = await startServer(recipe(options));
+  const { port } = server.site;
+  const ask = (expression: string) => evaluate(port + DIST, expression);
+  const all = `<<".*">>`;
+  return Object.assign(server, {
+    port,
+    evaluate: ask,
+    addVhost: async (name: string) => {
+      await ask(`rabbit_vhost:add(<<"${name}">>, <<"tests">>)`);
+      await ask(
+        `rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"${name}">>, ${all}, ${all}, ${all}, <<"tests">>)`,
+      );
+      return `${server.url}/${name}`;
+    },
+    removeVhost: async (name: string) => void (await ask(`rabbit_vhost:delete(<<"${name}">>, <<"tests">>)`)),
+    closeConnections: async () =>
+      void (await ask(`[rabbit_networking:close_connection(P, "for a test") || P <- rabbit_networking:connections()]`)),
+    alarm: async (raised: boolean) => {
+      const id = "{resource_limit, memory, node()}";
+      await ask(raised ? `rabbit_alarm:set_alarm({${id}, []})` : `rabbit_alarm:clear_alarm(${id})`);
+    },
+  });
+}
+
+function recipe(options: RabbitmqOptions): Recipe {
+  return {
+    program: RABBITMQ,
+    version: rabbitmqVersion,
+    deadline: 60_000,
+    prepare: (site) => prepare(site, options),
+    environment,
+    // No epmd: it would stay when the node ends, and is one for all of a machine.
+    arguments: ({ port }) => ["-noinput", "-start_epmd", "false", "-erl_epmd_port", String(port + DIST)],
+    url: ({ port }) => `amqp://guest:guest@127.0.0.1:${port}`,
+    ask: async ({ port }, pid) => {
+      const answer = await evaluate(port + DIST, "{os:getpid(), rabbit:is_running()}");
+      if (!answer.includes(`"${pid}"`)) throw new Error(`another node listens on port ${port + DIST}`);
+      if (!answer.includes("true")) throw new Error("it is still starting");
+      await evaluate(
+        port + DIST,
+        `true = lists:member(${port}, [P || {listener, _, amqp, _, _, P, _} <- rabbit_networking:active_listeners()])`,
+      );
+    },
+  };
+}
+
+/** From the folder that it is in, since its programs take seconds to say so. Such as "rabbitmq-server 3.10.8". */
+export async function rabbitmqVersion(): Promise<string> {
+  await findProgram(RABBITMQ);
+  const [folder] = await readdir("/usr/lib/rabbitmq/lib");
+  return (folder ?? "rabbitmq_server").replace("rabbitmq_server-", "rabbitmq-server ");
+}
+
+async function prepare({ port, folder }: Site, { config = [] }: RabbitmqOptions): Promise<void> {
+  const lines = [
+    `listeners.tcp.1 = 127.0.0.1:${port}`,
+    "log.console = true",
+    "log.console.level = warning",
+    // The machine is others' too: what it lacks is none of a test's business.
+    "vm_memory_high_watermark.absolute = 1GB",
+    "disk_free_limit.absolute = 10MB",
+    ...config,
+  ];
+  await writeFile(join(folder, "rabbitmq.conf"), `${lines.join("\n")}\n`);
+  await writeFile(join(folder, "enabled_plugins"), "[].\n");
+  await writeFile(join(folder, ".erlang.cookie"), COOKIE);
+  await chmod(join(folder, ".erlang.cookie"), 0o400);
+}
+
+/** A node is told by its environment where everything is; each has a name and a folder of its own. */
+function environment({ port, folder }: Site): Record<string, string> {
+  return {
+    HOME: folder,
+    RABBITMQ_NODENAME: `taskwright${port}@localhost`,
+    RABBITMQ_DIST_PORT: String(port + DIST),
+    RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
+    RABBITMQ_CONF_ENV_FILE: "/dev/null",
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
+    RABBITMQ_MNESIA_BASE: join(folder, "data"),
+    RABBITMQ_LOG_BASE: join(folder, "logs"),
+    RABBITMQ_GENERATED_CONFIG_DIR: join(folder, "generated"),
+    RABBITMQ_PID_FILE: join(folder, "pid"),
+    // The Erlang process takes the place of the script, so signals reach it.
+    RABBITMQ_ALLOW_INPUT: "1",
+  };
+}
