@@ -32,7 +32,7 @@ async function loadRabbitmq(): Promise<FromUrl> {
 }
 
 /** What Celery's messages can go through: kombu's way of using Redis is not for clusters. */
-const CELERY_SCHEMES: readonly string[] = ["redis", "rediss", "valkey", "valkeys", "redis+unix"];
+const CELERY_SCHEMES: readonly string[] = ["redis", "rediss", "valkey", "valkeys", "redis+unix", "amqp", "amqps"];
 
 /** The URL schemes that this version understands. */
 export const DRIVER_SCHEMES: readonly string[] = Object.keys(SCHEMES);
