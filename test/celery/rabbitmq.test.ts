@@ -74,7 +74,8 @@ describe("over RabbitMQ, with results in Redis", () => {
   it("countdown, delay and expires", async () => {
     const took = `(lambda t: [(${N})('add', 1, 2).apply_async(countdown=1).get(timeout=20), time.time() - t])(time.time())`;
     expect((await place.python.eval(took)) as number[]).toEqual([3, expect.closeTo(1.5, 0)]);
-    const told = (await place.app.send("proj.request", { delay: "500ms" }).result({ timeout: "20s" })) as { eta: string };
+    const delayed = place.app.send("proj.request", { delay: "500ms" });
+    const told = (await delayed.result({ timeout: "20s" })) as { eta: string };
     expect(Date.parse(told.eta)).toBeGreaterThan(0);
     const late = `(${N})('add', 1, 2).apply_async(countdown=1, expires=0.1).get(timeout=20)`;
     await expect(place.python.eval(late)).rejects.toMatchObject({ type: "TaskRevokedError" });
@@ -88,7 +89,10 @@ describe("over RabbitMQ, with results in Redis", () => {
   it("a pickle body is parked, with the reason", async () => {
     const parked = nextEvent(place.app, "job:dead");
     await place.python.eval(`(${N})('add', 1, 2).apply_async(serializer='pickle').id`);
-    expect(await parked).toMatchObject({ reason: "unreadable", error: expect.objectContaining({ message: expect.stringContaining("pickle") }) });
+    expect(await parked).toMatchObject({
+      reason: "unreadable",
+      error: expect.objectContaining({ message: expect.stringContaining("pickle") }),
+    });
   });
 
   it("celery status, inspect and revoke find our worker", async () => {
