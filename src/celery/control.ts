@@ -80,7 +80,7 @@ export function isFor(nodename: string, { destination, pattern, matcher }: Field
 }
 
 /** Starts in a second, of `"10/s"`, `"100/m"`, `"1/h"` or a number. Throws ConfigError for anything else. */
-export function parseRate(rate: unknown): number {
+function parseRate(rate: unknown): number {
   if (rate === null || rate === undefined || rate === "" || rate === 0 || rate === "0") return 0;
   const [, count, unit = "s"] = /^(\d+(?:\.\d+)?)(?:\/([smh]))?$/.exec(String(rate).trim()) ?? [];
   if (count === undefined) throw new ConfigError(`Invalid rate limit string: ${JSON.stringify(rate)}`);

@@ -91,7 +91,7 @@ export function readOutcome(kept: OutcomeRecord, errors: ErrorRegistry): Outcome
 }
 
 /** The fields of a kept result. */
-export function readMeta(body: Uint8Array): Fields {
+function readMeta(body: Uint8Array): Fields {
   try {
     const meta = parseJson(Buffer.from(body).toString());
     if (isFields(meta) && typeof meta.status === "string") return meta;
