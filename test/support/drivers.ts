@@ -21,6 +21,8 @@ const REAL_UNIT = 40;
 
 /** How long a claim of a broker that pushes has to wait before nothing means that there is nothing, in ms. */
 const QUIET = 200;
+/** Cases look for nothing two units before there is something, so these must be much longer than that wait. */
+const PUSHED_UNIT = 250;
 
 /** A driver as the tests meet it. */
 export interface TestedDriver {
@@ -97,7 +99,7 @@ async function openSqlitePlace(): Promise<Place> {
 
 async function openRabbitmqPlace(): Promise<Place> {
   const { url, remove } = await rabbitmqPlace();
-  return { ...placeWithServerClock(rabbitmq(url)), quiet: QUIET, remove };
+  return { ...placeWithServerClock(rabbitmq(url)), unit: PUSHED_UNIT, quiet: QUIET, remove };
 }
 
 function beginOnSqlite(path: string): OpenTransaction {

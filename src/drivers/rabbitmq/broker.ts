@@ -11,6 +11,7 @@ import type {
 import { type Random, resolveWhen } from "../../contracts/clock.js";
 import { BrokerError, UnsupportedError } from "../../job/errors.js";
 import { RabbitmqConsumer, type Shared } from "./consumer.js";
+import { roughly } from "./delays.js";
 import type { Mail } from "./mailer.js";
 import { type Letter, toLetter } from "./message.js";
 import type { Settings } from "./options.js";
@@ -29,7 +30,7 @@ export class RabbitmqBroker implements Broker {
   constructor(shared: Omit<Shared, "redelivery">, settings: Settings, random: Random) {
     this.#shared = {
       ...shared,
-      redelivery: () => this.#redelivery.delay + this.#random() * this.#redelivery.jitter,
+      redelivery: () => roughly(this.#redelivery.delay + this.#random() * this.#redelivery.jitter),
     };
     this.#settings = settings;
     this.#random = random;

@@ -19,8 +19,11 @@ import { checkSettlements, deadLetter, mailAgain, mailOn } from "./settle.js";
 import type { Topology } from "./topology.js";
 import type { Delivery } from "./unsettled.js";
 
-/** How long jobs may lie delivered and unclaimed, in ms, before others get them. */
-const LINGER = 20;
+/**
+ * How long jobs may lie delivered and unclaimed, in ms, before others get them. They go to the end of their queue then, so it is
+ * longer than a worker whose event loop is held up needs to ask again: with 20 ms, a busy machine put jobs out of order.
+ */
+const LINGER = 200;
 /** A job that comes this much before it is due, in ms, is not sent back. */
 const EARLY = 1000;
 

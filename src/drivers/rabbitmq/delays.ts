@@ -37,6 +37,13 @@ function roundUp(ms: number): number {
   return Math.min(LONGEST_DELAY, Math.ceil(ms / unit) * unit);
 }
 
+/** A delay that need not be exact, rounded up so that it takes one wait, in one of few queues. */
+export function roughly(ms: number): number {
+  if (ms <= 0) return 0;
+  const unit = 16 ** (Math.ceil(ms).toString(16).length - 1);
+  return Math.min(LONGEST_DELAY, Math.ceil(ms / unit) * unit);
+}
+
 /** The places of a wait whose digit is not 0, with it. */
 export function steps({ digits }: Wait): { place: number; digit: number }[] {
   return digits.flatMap((digit, index) => (digit === 0 ? [] : [{ place: PLACES - 1 - index, digit }]));

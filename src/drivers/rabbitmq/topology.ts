@@ -69,7 +69,9 @@ export class Topology {
   /** Makes the way of a delay, and answers the exchange where it begins. */
   async delay(wait: Wait, queue: string): Promise<string> {
     await this.queue(queue);
-    await this.#once("delays", (channel) => this.#declareExchanges(channel));
+    await this.#once("delays", async (channel) => {
+      if (!(await this.#has(this.#ready))) await this.#declareExchanges(channel);
+    });
     await this.#once(`delays to ${queue}`, (channel) => channel.bindQueue(queue, this.#exchange(-1), patternOf(queue)));
     for (const { place, digit } of steps(wait)) {
       await this.#once(`delay ${place} ${digit}`, (channel) => this.#declareStep(channel, place, digit));
@@ -83,11 +85,29 @@ export class Topology {
     return `taskwright.delay${kind}.${place < 0 ? "end" : place}`;
   }
 
+  /** Made last, so that one question tells that all is there: a worker has no time to lose when another has just died. */
+  get #ready(): string {
+    return `${this.#exchange(-1)}.ready`;
+  }
+
+  /** Asks on a channel of its own, which RabbitMQ closes where the answer is no. */
+  async #has(exchange: string): Promise<boolean> {
+    const channel = await (await this.#link.up()).createChannel();
+    channel.on("error", () => {});
+    const found = await channel.checkExchange(exchange).then(
+      () => true,
+      () => false,
+    );
+    await channel.close().catch(() => {});
+    return found;
+  }
+
   async #declareExchanges(channel: Channel): Promise<void> {
     for (let place = -1; place < PLACES; place++) {
       await channel.assertExchange(this.#exchange(place), "topic", { durable: true });
       if (place >= 0) await channel.bindExchange(this.#exchange(place - 1), this.#exchange(place), patternAt(place, 0));
     }
+    await channel.assertExchange(this.#ready, "fanout", { durable: true });
   }
 
   async #declareStep(channel: Channel, place: number, digit: number): Promise<void> {
