@@ -130,8 +130,10 @@ describe("a chord", () => {
   });
 
   it("leaves nothing behind in Redis", async () => {
+    // Celery itself leaves the parts of a chord that failed, for as long as results are kept.
+    const before = await place.redis.ask("KEYS celery-taskset-meta-*");
     await get("chord([n('add', 1, 1), add.s(2, 2)], n('sum'))");
-    await expect.poll(() => place.redis.ask("KEYS celery-taskset-meta-*.j")).toBe("*0\r\n");
+    await expect.poll(() => place.redis.ask("KEYS celery-taskset-meta-*")).toBe(before);
   });
 });
 

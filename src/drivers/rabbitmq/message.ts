@@ -130,7 +130,7 @@ export function toClaimed(delivered: Delivered, queue: string, token: number, no
 }
 
 /** @throws ConfigError for a name that AMQP does not take. */
-export function checkName(name: string, what: string): void {
+function checkName(name: string, what: string): void {
   if (name.length * 3 <= LONGEST_NAME || Buffer.byteLength(name) <= LONGEST_NAME) return;
   throw new ConfigError(`${what} has at most ${LONGEST_NAME} bytes in rabbitmq: "${name.slice(0, 40)}…" is longer`);
 }
