@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^taskwright$/, replacement: source("index.ts") },
       { find: /^taskwright\/drivers\/(.+)$/, replacement: source("drivers/$1/index.ts") },
+      { find: /^taskwright\/orm$/, replacement: source("integrations/orm/index.ts") },
       { find: /^taskwright\/(.+)$/, replacement: source("$1/index.ts") },
     ],
   },

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Acts } from "./acts.js";
 import type { Terms } from "./contestant.js";
-import type { Place } from "./drivers.js";
+import type { DatabaseWork, Place } from "./drivers.js";
 import { BENCH } from "./paths.js";
 
 /** The name of an act, or the end of the session. */
@@ -135,9 +135,19 @@ export class Arena {
     return bytes();
   }
 
+  /** What the place's database has done so far. Absent: it does not say. */
+  async workSoFar(): Promise<DatabaseWork | undefined> {
+    return this.#place.work?.();
+  }
+
+  /** Ends the processes, so that all they did is counted. */
+  async endChildren(): Promise<void> {
+    for (const child of [...this.#children]) await this.#close(child);
+  }
+
   async close(): Promise<void> {
     try {
-      for (const child of [...this.#children]) await this.#close(child);
+      await this.endChildren();
     } finally {
       for (const child of this.#children) child.kill();
       await this.#place.remove();

@@ -10,9 +10,21 @@ import type { Trial } from "./measures/measure.js";
 import { payload } from "./measures/payload.js";
 import { settling } from "./measures/settling.js";
 import { wholeWay } from "./measures/whole-way.js";
+import { work } from "./measures/work.js";
 import { workers } from "./measures/workers.js";
+import { describeMysql, freshMysql } from "./mysql-place.js";
+import { describePostgres, freshPostgres } from "./postgres-place.js";
 import { describeRabbitmq, freshRabbitmq } from "./rabbitmq-place.js";
 import { describeRedis, freshRedis } from "./redis-place.js";
+
+/** What a database counts. */
+export interface DatabaseWork {
+  /** Inserted, updated or deleted. */
+  readonly rows: number;
+  /** Bytes of its log. */
+  readonly wal: number;
+  readonly commits: number;
+}
 
 /** A fresh, empty place for jobs. */
 export interface Place {
@@ -22,6 +34,8 @@ export interface Place {
   readonly oneProcess: boolean;
   /** How large it is, in bytes. Absent: it is part of the process that uses it. */
   bytes?(): Promise<number>;
+  /** What its database has done since it was made. Absent: it does not say. */
+  work?(): Promise<DatabaseWork>;
   remove(): Promise<void>;
 }
 
@@ -106,6 +120,28 @@ const redis: BenchedDriver = {
   fresh: freshRedis,
 };
 
+const postgres: BenchedDriver = {
+  name: "postgres",
+  jobs: 20_000,
+  trials: SHARED_TRIALS,
+  onRequest: [work, workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
+  standard: { settings: "concurrency 100", broker: (address) => address },
+  variants: [],
+  describeServer: describePostgres,
+  fresh: freshPostgres,
+};
+
+const mysql: BenchedDriver = {
+  name: "mysql",
+  jobs: 20_000,
+  trials: SHARED_TRIALS,
+  onRequest: [workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
+  standard: { settings: "concurrency 100, pool of 10 connections", broker: (address) => address },
+  variants: [],
+  describeServer: describeMysql,
+  fresh: freshMysql,
+};
+
 /** It keeps no results, so none are measured. */
 const rabbitmq: BenchedDriver = {
   name: "rabbitmq",
@@ -121,7 +157,7 @@ const rabbitmq: BenchedDriver = {
   fresh: freshRabbitmq,
 };
 
-export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis, rabbitmq];
+export const BENCHED_DRIVERS: readonly BenchedDriver[] = [memory, sqlite, redis, postgres, mysql, rabbitmq];
 
 function file(query: string): Variant["broker"] {
   return (path) => `sqlite:${path}?${query}`;

@@ -25,7 +25,7 @@ const TITLES: Readonly<Record<keyof Capabilities, string>> = {
   cancel: "cancel waiting and active jobs",
   leases: "jobs of a dead worker come back",
   atomicOutcomes: "job and result settled in one step",
-  transactions: "enqueue inside your transaction",
+  transactions: "enqueue and complete inside your transaction",
   inspect: "count, list, retry, discard, pause",
   deadLetters: "list, retry and discard dead letters",
   push: "new work and results without polling",
@@ -42,9 +42,15 @@ const WORDS: Readonly<Record<string, string>> = {
   connection: "as soon as its connection closes",
 };
 
+/** What must stand behind the host: a database. */
+const SAMPLE_PATHS: Readonly<Record<string, string>> = { mysql: "jobs", mariadb: "jobs" };
+
 /** A URL of each scheme that can be parsed; nothing is connected to. */
 function sampleUrl(scheme: string): string {
-  return { memory: "memory:", sqlite: "sqlite:./taskwright.db" }[scheme] ?? `${scheme}://localhost`;
+  return (
+    { memory: "memory:", sqlite: "sqlite:./taskwright.db" }[scheme] ??
+    `${scheme}://localhost/${SAMPLE_PATHS[scheme] ?? ""}`
+  );
 }
 
 /** Each driver once, in the order of the schemes. One with a plus, such as `redis+cluster`, is another way to a driver. */

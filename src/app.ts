@@ -11,7 +11,6 @@ import { type EventListener, type EventName, Events } from "./events.js";
 import { Inspect } from "./inspect/inspect.js";
 import { callOptions } from "./job/call-options.js";
 import { type Codec, createCodec, detectCodec, ErrorRegistry, TypeRegistry } from "./job/codec/index.js";
-import { runAs } from "./job/current.js";
 import { ConfigError } from "./job/errors.js";
 import { Job } from "./job/handle.js";
 import { generateId } from "./job/id.js";
@@ -19,6 +18,7 @@ import type { JobOptions } from "./job/options.js";
 import { defaultLogger, delegate } from "./logger.js";
 import type { Middleware } from "./middleware/middleware.js";
 import { MiddlewareStack } from "./middleware/stack.js";
+import { type MigrateOptions, type MigrationReport, migrate } from "./migrate.js";
 import { nativeProtocol } from "./protocol.js";
 import { type Protocols, queuesOf, Routes, type Runtime, type Services, wayOf } from "./runtime.js";
 import { takeAll } from "./settled.js";
@@ -35,7 +35,7 @@ import {
   type Sender,
   type TaskDefinition,
 } from "./task.js";
-import { InlineJob } from "./worker/inline-job.js";
+import { runInline } from "./worker/inline-job.js";
 import { Worker, type WorkerOptions } from "./worker/worker.js";
 
 const BRAND = Symbol.for("taskwright.app");
@@ -276,6 +276,18 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     await this.#connect();
   }
 
+  /**
+   * Makes and changes the tables that the drivers of broker and backend need, once: calls at the same time wait for each
+   * other, and one where nothing is missing changes nothing. Neither `connect` nor `enqueue` does it.
+   *
+   * @throws SchemaError where the schema is newer than this version, or was changed; BrokerError, ConfigError.
+   * @example
+   * for (const { driver, applied } of await app.migrate()) console.log(driver, applied.length);
+   */
+  async migrate(options: MigrateOptions = {}): Promise<MigrationReport[]> {
+    return migrate(await this.settings(), this.#services, options);
+  }
+
   /** Opens the context. Workers do it at start; a producer that uses `app.context` calls it itself. */
   openContext(): Promise<Context> {
     return this.#context.open();
@@ -385,15 +397,4 @@ async function findConfig(): Promise<ConfigFile | undefined> {
 function stub(name: string): TaskDefinition {
   if (typeof name !== "string" || name === "") throw new ConfigError("a task needs a name");
   return { name, options: {}, schemas: {}, retryOn: undefined, handler: undefined, isClass: false };
-}
-
-/** Calls a task here and now, as its own job, so that `currentJob()` works in it. */
-function runInline(definition: TaskDefinition, args: readonly unknown[], services: Services): unknown {
-  const { handler } = definition;
-  const job = new InlineJob(definition, services);
-  if (!definition.isClass) return runAs(job, handler as (...args: never[]) => unknown, args);
-  const Handler = handler as new () => { handle(...args: never[]): unknown };
-  const instance = new Handler();
-  // Typed as a promise for every class: `handle` may be either.
-  return Promise.resolve(runAs(job, (...given: never[]) => instance.handle(...given), args));
 }

@@ -6,7 +6,7 @@
 export { type SendOptions, Taskwright, type TaskwrightOptions } from "./app.js";
 export type { DefaultsConfig, TaskwrightConfig, WorkerConfig } from "./config/schema.js";
 export type { ContextFactory, ContextScope } from "./context.js";
-export type { Clock, Driver, Logger } from "./contracts/index.js";
+export type { Clock, Driver, Logger, Migration } from "./contracts/index.js";
 export type { DrainReport } from "./drain.js";
 export type { PendingJob } from "./enqueue/pending.js";
 export type { EventListener, EventMap, EventName } from "./events.js";
@@ -23,6 +23,7 @@ export type { JobMessage, OutgoingMessage } from "./job/message.js";
 export type { Delivery, ExecutionOptions, JobOptions, Labels, LabelValue, ResultOptions } from "./job/options.js";
 export type { Outcome } from "./job/outcome.js";
 export type { Decision, ExecutingJob, HandlerOutcome, Middleware, SavedOutcome } from "./middleware/middleware.js";
+export type { MigrateOptions, MigrationReport } from "./migrate.js";
 export type { ProgressStream } from "./results/progress-stream.js";
 export type { Signature, SignatureData } from "./signature.js";
 export {

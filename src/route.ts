@@ -17,6 +17,7 @@ import type { OpenAccess } from "./job/handle.js";
 import type { Protocol } from "./protocol.js";
 import { closedError, OutcomeWatch } from "./results/outcome-watch.js";
 import type { Runtime } from "./runtime.js";
+import { inTurn } from "./transactions.js";
 
 /** The most jobs of one publish: 1,000 reach nine tenths of the speed of 10,000 on SQLite, and stay small in memory. */
 const PUBLISH_BATCH = 1000;
@@ -85,8 +86,8 @@ export class Route {
   /** Publishes at once: in batches, or as one in the user's transaction. */
   async publishAll(jobs: readonly OutgoingJob[], { broadcast, transaction }: SendingOptions): Promise<PublishStatus[]> {
     if (transaction !== undefined) {
-      this.#requireTransactions();
-      return this.broker.publish(jobs, transaction);
+      this.requireTransactions();
+      return inTurn(transaction, () => this.broker.publish(jobs, transaction));
     }
     const statuses: PublishStatus[] = [];
     for (let from = 0; from < jobs.length; from += PUBLISH_BATCH) {
@@ -159,9 +160,10 @@ export class Route {
     return retried;
   }
 
-  #requireTransactions(): void {
+  /** @throws UnsupportedError where the broker has no transactions. */
+  requireTransactions(): void {
     if (this.at.driver.capabilities.transactions) return;
-    throw new UnsupportedError(`${this.at.driver.name} cannot enqueue inside a transaction`);
+    throw new UnsupportedError(`${this.at.driver.name} cannot enqueue or complete jobs inside a transaction`);
   }
 
   /** No promise of its own: by the time it settled, a worker beside this producer could tell of a job before its enqueue. */

@@ -26,6 +26,9 @@ export const MEASURES = {
   "enqueue-500kb": { unit: "jobs/s", better: "more" },
   "process-500kb": { unit: "jobs/s", better: "more" },
   "process-of-1m": { unit: "jobs/s", better: "more" },
+  "rows-per-job": { unit: "rows", better: "less" },
+  "wal-per-job": { unit: "bytes", better: "less" },
+  "commits-per-job": { unit: "commits", better: "less" },
 } as const satisfies Record<string, { readonly unit: string; readonly better: "more" | "less" }>;
 
 export type MeasureName = keyof typeof MEASURES;

@@ -3,6 +3,8 @@ import { maskSecrets, maskUrl } from "../config/mask.js";
 import type { SettingSource, Settings } from "../config/resolve.js";
 import type { Driver } from "../contracts/index.js";
 import type { PlaceReport } from "../inspect/inspect.js";
+import { SchemaError } from "../job/errors.js";
+import type { MigrationReport } from "../migrate.js";
 import type { Session } from "./session.js";
 import { roughly } from "./show.js";
 import { VERSION } from "./version.js";
@@ -67,6 +69,26 @@ export async function checkPlaces({ app, settings }: Session): Promise<Check[]> 
     const message = error instanceof Error ? error.message : String(error);
     return [{ name: "broker", status: "problem", detail: maskSecrets(`${placeOf(settings.broker)}: ${message}`) }];
   }
+}
+
+/** Whether the databases have the tables that this version needs. What cannot be reached is told of by `checkPlaces`. */
+export async function checkSchemas({ app }: Session): Promise<Check[]> {
+  try {
+    const reports = await app.migrate({ dryRun: true });
+    return reports.filter(({ known }) => known > 0).map(describeSchema);
+  } catch (error) {
+    if (!(error instanceof SchemaError)) return [];
+    return [{ name: "schema", status: "problem", detail: maskSecrets(error.message) }];
+  }
+}
+
+function describeSchema({ role, location, known, missing }: MigrationReport): Check {
+  if (missing.length === 0) {
+    return { name: "schema", status: "ok", detail: `${known} of ${known} migrations at ${location}` };
+  }
+  const names = missing.map(({ number, name }) => `${number} ${name}`).join(", ");
+  const detail = `the ${role} at ${location} lacks ${missing.length} of ${known} migrations (${names}): run "taskwright migrate"`;
+  return { name: "schema", status: "problem", detail };
 }
 
 function describePlace({ role, driver, location, server, latency, clockSkew }: PlaceReport): Check {

@@ -1,5 +1,12 @@
 import { maskSecrets } from "../config/mask.js";
-import { BrokerError, ConfigError, TaskwrightError, UnknownTaskError, ValidationError } from "../job/errors.js";
+import {
+  BrokerError,
+  ConfigError,
+  SchemaError,
+  TaskwrightError,
+  UnknownTaskError,
+  ValidationError,
+} from "../job/errors.js";
 import type { Terminal } from "./terminal.js";
 
 /** What the process ends with. Part of the interface: scripts rely on them. */
@@ -9,6 +16,7 @@ export const EXIT = {
   usage: 2,
   unreachable: 3,
   notFound: 4,
+  schema: 5,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -20,6 +28,7 @@ export const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] =
   ["2", "wrong usage: an unknown flag, a wrong value or setting"],
   ["3", "the broker or backend cannot be reached"],
   ["4", "no such module, app, task, job or queue"],
+  ["5", "the database's schema is missing, older or newer than this version needs: taskwright migrate"],
   ["130, 143", "a second SIGINT or SIGTERM ended a worker before its jobs were done"],
 ];
 
@@ -37,6 +46,7 @@ export class CliError extends Error {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
   if (error instanceof BrokerError) return EXIT.unreachable;
+  if (error instanceof SchemaError) return EXIT.schema;
   if (error instanceof UnknownTaskError) return EXIT.notFound;
   if (error instanceof ConfigError || error instanceof ValidationError) return EXIT.usage;
   return EXIT.failed;

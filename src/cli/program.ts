@@ -3,6 +3,7 @@ import { addDeadCommand } from "./commands/dead.js";
 import { addDoctorCommand } from "./commands/doctor.js";
 import { addEnqueueCommand } from "./commands/enqueue.js";
 import { addJobsCommand } from "./commands/jobs.js";
+import { addMigrateCommand } from "./commands/migrate.js";
 import { addPurgeCommand } from "./commands/purge.js";
 import { addQueuesCommand } from "./commands/queues.js";
 import { addRunCommand } from "./commands/run.js";
@@ -26,6 +27,7 @@ const COMMANDS: readonly AddCommand[] = [
   addQueuesCommand,
   addDeadCommand,
   addPurgeCommand,
+  addMigrateCommand,
   addDoctorCommand,
 ];
 

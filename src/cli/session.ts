@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import { Taskwright } from "../app.js";
 import { loadConfigFile } from "../config/file.js";
 import type { Settings } from "../config/resolve.js";
+import type { Logger } from "../contracts/index.js";
+import { defaultLogger } from "../logger.js";
 import { type LoadedApp, loadApp, type ModuleRequest } from "./modules.js";
 import { collectSettingFlags } from "./setting-flags.js";
 
@@ -16,6 +18,9 @@ export interface CommonOptions {
   readonly debug?: true;
   readonly config?: string;
 }
+
+/** Commands print their own results; `doctor` shows what drivers warn of, and a worker logs it when it starts. */
+const QUIET: Logger = { ...defaultLogger, warn() {} };
 
 /** For commands that can, but need not, have the code of the tasks at hand. */
 export interface AppOptions extends CommonOptions {
@@ -38,7 +43,7 @@ export async function openModules(command: Command, request: ModuleRequest): Pro
   const { config } = command.optsWithGlobals<CommonOptions>();
   const file = await loadConfigFile(process.cwd(), config);
   const any = request.modules.length + request.discover.length > 0;
-  const loaded = any ? await loadApp(request) : { app: new Taskwright<unknown>(), files: [] };
+  const loaded = any ? await loadApp(request) : { app: new Taskwright<unknown>({ logger: QUIET }), files: [] };
   loaded.app.configure({ file, flags: collectSettingFlags(command) });
   return { ...loaded, settings: await loaded.app.settings() };
 }

@@ -3,7 +3,7 @@ import type { Driver } from "../contracts/driver.js";
 
 /** A transaction of the user's, open on the user's own connection to the place. */
 export interface OpenTransaction {
-  /** What `publish` takes as its `transaction`. */
+  /** What `publish` and `settle` take as their `transaction`. */
   readonly handle: unknown;
   commit(): Promise<void>;
   rollback(): Promise<void>;

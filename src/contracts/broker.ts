@@ -82,15 +82,19 @@ export type Settlement =
   /** Given back after `delay` ms, as if this claim had not happened: the attempt is not counted. */
   | { readonly lease: Lease; readonly kind: "release"; readonly delay: number; readonly history?: Uint8Array };
 
+/** Why jobs can be among the dead letters. */
+export const DEAD_REASONS = [
+  "failed",
+  "rejected",
+  "lease-lost",
+  "unknown-task",
+  "unreadable",
+  "invalid-arguments",
+  "invalid-result",
+] as const;
+
 /** Why a job is among the dead letters. */
-export type DeadReason =
-  | "failed"
-  | "rejected"
-  | "lease-lost"
-  | "unknown-task"
-  | "unreadable"
-  | "invalid-arguments"
-  | "invalid-result";
+export type DeadReason = (typeof DEAD_REASONS)[number];
 
 /** `lost`: the lease had passed to somebody else (or the job is gone), and the settlement changed nothing. */
 export type SettleStatus = "settled" | "lost";

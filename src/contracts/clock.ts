@@ -12,7 +12,7 @@ export type CancelTimer = () => void;
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls back once after `delay` milliseconds. The timer does not keep the process alive unless `keepAlive` is true. */
+  /** Calls back once after `delay` milliseconds, also after more than the 24.8 days of a `setTimeout`. The timer does not keep the process alive unless `keepAlive` is true. */
   schedule(callback: () => void, delay: number, keepAlive?: boolean): CancelTimer;
 }
 

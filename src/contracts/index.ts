@@ -6,6 +6,7 @@
 export type * from "./backend.js";
 export type * from "./broadcaster.js";
 export type * from "./broker.js";
+export { DEAD_REASONS } from "./broker.js";
 export type { Capabilities } from "./capabilities.js";
 export { DEFAULT_CAPABILITIES } from "./capabilities.js";
 export type { CancelTimer, Clock, Random, When } from "./clock.js";

@@ -19,12 +19,24 @@ const SCHEMES: Readonly<Record<string, () => Promise<FromUrl>>> = {
   "rediss+sentinel": loadRedis,
   "redis+cluster": loadRedis,
   "rediss+cluster": loadRedis,
+  postgres: loadPostgres,
+  postgresql: loadPostgres,
+  mysql: loadMysql,
+  mariadb: loadMysql,
   amqp: loadRabbitmq,
   amqps: loadRabbitmq,
 };
 
 async function loadRedis(): Promise<FromUrl> {
   return (await import("./redis/index.js")).fromUrl;
+}
+
+async function loadPostgres(): Promise<FromUrl> {
+  return (await import("./postgres/index.js")).fromUrl;
+}
+
+async function loadMysql(): Promise<FromUrl> {
+  return (await import("./mysql/index.js")).fromUrl;
 }
 
 async function loadRabbitmq(): Promise<FromUrl> {

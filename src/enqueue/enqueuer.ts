@@ -11,6 +11,7 @@ import type { Publishing, Route, SendingOptions } from "../route.js";
 import { type Runtime, routeFor } from "../runtime.js";
 import { after, isPromise, type MaybePromise } from "../settled.js";
 import type { TaskDefinition } from "../task.js";
+import { isAsynchronous } from "../transactions.js";
 import { runInline } from "./inline.js";
 import { PendingJob } from "./pending.js";
 
@@ -84,8 +85,8 @@ export class Enqueuer {
       after(routeFor(runtime, options), (route): JobAccess => ({ runtime, route })),
     );
     if (!isPromise(at)) return send(at, args, options);
-    // By the time it is open the transaction may be over, and a synchronous one certainly is.
-    if (options.tx !== undefined)
+    // By the time it is open a synchronous transaction is over; one that answers with promises is waited in.
+    if (options.tx !== undefined && !isAsynchronous(options.tx))
       return Promise.reject(new ConfigError("await app.connect() before enqueueing in a transaction"));
     return Promise.all([at, this.#copied(args, options)]).then(([open, copy]) => send(open, copy.args, copy.options));
   }

@@ -40,6 +40,38 @@ export interface CurrentJob {
   log(line: string): Promise<void>;
   /** Renews the lease now and answers whether it is still held, for a handler about to block the event loop for long. */
   extend(): Promise<boolean>;
+  /**
+   * Completes the job in the user's open transaction: what the handler wrote there and the job's completion commit
+   * together, or neither does. Call it last in the transaction, await it, then commit; what the handler returns is dropped.
+   *
+   * Where the transaction is rolled back, the job is as it was: a handler that throws is retried by policy, and so is one
+   * that returns, because its work is not done.
+   *
+   * @param transaction - What the driver takes as `tx`; see docs/transactions.md.
+   * @param result - What `job.result()` answers. Default: `undefined`.
+   * @throws LeaseLostError where the job is not this attempt's any more: roll back.
+   * @throws UnsupportedError where the broker has no transactions.
+   *
+   * @example
+   * import type { Pool } from "pg";
+   *
+   * declare const pool: Pool;
+   * const charge = app.task("charge", async (order: number) => {
+   *   const client = await pool.connect();
+   *   try {
+   *     await client.query("BEGIN");
+   *     await client.query("UPDATE orders SET charged = true WHERE id = $1", [order]);
+   *     await currentJob().completeIn(client);
+   *     await client.query("COMMIT");
+   *   } catch (error) {
+   *     await client.query("ROLLBACK");
+   *     throw error;
+   *   } finally {
+   *     client.release();
+   *   }
+   * });
+   */
+  completeIn(transaction: object, result?: unknown): Promise<void>;
 }
 
 const KEY = Symbol.for("taskwright.current-job");

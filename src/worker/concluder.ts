@@ -5,40 +5,21 @@ import type { Decision, HandlerOutcome, SavedOutcome } from "../middleware/middl
 import type { AttemptEnd, Before } from "../protocol.js";
 import type { Route } from "../route.js";
 import { after, isPromise, type MaybePromise } from "../settled.js";
+import type { Completions } from "./completions.js";
+import { NO_COUNTS, type WorkerCounts } from "./counts.js";
+import { type Decided, Ending } from "./ending.js";
 import type { LeaseKeeper } from "./lease-keeper.js";
 import { fieldsOf, type Records } from "./records.js";
-import type { JobHost, RunningJob } from "./running-job.js";
-import type { Settler, Settling } from "./settler.js";
+import type { Completion, JobHost, RunningJob } from "./running-job.js";
+import type { Settler } from "./settler.js";
 import type { TakenJob } from "./taken-job.js";
 import type { Triage } from "./triage.js";
 import { toError, type Verdict, verdictOn } from "./verdict.js";
 
-/** What a worker has done since it started. */
-export interface WorkerCounts {
-  completed: number;
-  retried: number;
-  dead: number;
-  cancelled: number;
-  released: number;
-  /** Attempts whose lease had passed to somebody else. */
-  lost: number;
-  /** Broadcasts that failed here, or never ran. */
-  failed: number;
-}
-
-export const NO_COUNTS: Readonly<WorkerCounts> = {
-  completed: 0,
-  retried: 0,
-  dead: 0,
-  cancelled: 0,
-  released: 0,
-  lost: 0,
-  failed: 0,
-};
-
 export interface ConcluderOptions {
   readonly host: JobHost;
   readonly records: Records;
+  readonly completions: Completions;
   readonly events: Events;
   readonly leases: LeaseKeeper;
   readonly route: Route;
@@ -49,47 +30,9 @@ export interface ConcluderOptions {
 }
 
 type Failure = Extract<HandlerOutcome, { ok: false }>;
-type Decided = Exclude<Verdict, { kind: "lost" }>;
 
 /** What became of a failed job, by verdict. */
 const STATES = { retry: "retrying", release: "scheduled", cancelled: "cancelled", dead: "dead" } as const;
-
-/**
- * How one attempt ends: what is settled, and what is told of once it is. An object and not closures over the same, because
- * there is one for every job: closures took 450 bytes of the 3,000 that a small job allocated.
- */
-class Ending implements Settling {
-  readonly settlement: Settlement;
-  readonly job: RunningJob;
-  readonly outcome: HandlerOutcome;
-  /** Absent where the handler returned. */
-  readonly verdict: Decided | undefined;
-  readonly duration: number;
-  readonly before: Before | undefined;
-  readonly #concluder: Concluder;
-
-  constructor(
-    concluder: Concluder,
-    job: RunningJob,
-    settlement: Settlement,
-    outcome: HandlerOutcome,
-    verdict: Decided | undefined,
-    duration: number,
-    before: Before | undefined,
-  ) {
-    this.#concluder = concluder;
-    this.job = job;
-    this.settlement = settlement;
-    this.outcome = outcome;
-    this.verdict = verdict;
-    this.duration = duration;
-    this.before = before;
-  }
-
-  done(status: SettleStatus, error?: unknown): void {
-    this.#concluder.settled(this, status, error);
-  }
-}
 
 /**
  * Ends attempts: asks the hooks, decides, settles, and tells of it once the broker has confirmed. Every path through here
@@ -185,6 +128,8 @@ export class Concluder {
   }
 
   conclude(job: RunningJob, outcome: HandlerOutcome): void {
+    const { completion } = job;
+    if (completion !== undefined) return this.#await(this.#concludeCompletion(job, completion, outcome));
     const asked = this.#ask(job, outcome);
     if (!isPromise(asked)) return this.#end(job, outcome, asked);
     const { abortReason } = job;
@@ -193,6 +138,50 @@ export class Concluder {
     // No decision would change what becomes of it, and a worker that has to go does not wait for hooks.
     this.#end(job, outcome, undefined);
     this.#await(asked.then(() => undefined));
+  }
+
+  /**
+   * Ends an attempt that was completed in a transaction of the user's, if that was committed. If it was not, its effect is
+   * not there either: the attempt failed, also where the handler returned.
+   */
+  async #concludeCompletion(job: RunningJob, completion: Completion, outcome: HandlerOutcome): Promise<void> {
+    const { host, completions } = this.#options;
+    // The handler is still in its transaction. Releasing the job would wait for that; its lease will pass.
+    if (job.abortReason instanceof ShutdownError) return this.#lost(job);
+    await host.middleware.postExecute(job, outcome);
+    try {
+      if (await completions.committed(job)) return this.#completed(job, completion, outcome);
+    } catch (error) {
+      this.#gaveUp(job.claimed, error);
+      return this.#lost(job);
+    }
+    const failure: Failure = outcome.ok ? { ok: false, error: notCommitted() } : outcome;
+    const decision = await host.middleware.onError(job, failure.error);
+    this.#fail(job, failure, decision, this.#duration(job));
+  }
+
+  /** The transaction was committed: the job is settled, and so is its outcome where the broker keeps those. */
+  #completed(job: RunningJob, { result, outcome }: Completion, ended: HandlerOutcome): void {
+    if (!ended.ok)
+      job.logger.warn({ err: ended.error }, "the handler threw after its job was completed: that stays so");
+    job.settledFirst = true;
+    const settlement: Settlement = { lease: job.claimed, kind: "complete" };
+    const left = this.#options.route.atomicOutcomes || outcome === undefined ? settlement : { ...settlement, outcome };
+    const before = this.#before(job.claimed, { kind: "completed", value: result });
+    this.#settleRun(new Ending(this, job, left, { ok: true, value: result }, undefined, this.#duration(job), before));
+  }
+
+  /** What a transaction of the user's may hold is settled by itself: other jobs must not wait with it. */
+  async #settleAlone(ending: Ending, completion: Completion): Promise<void> {
+    const { settler, completions } = this.#options;
+    try {
+      const status = await settler.settleAlone(ending);
+      const late = status === "lost" && (await completions.committed(ending.job));
+      if (late) this.#completed(ending.job, completion, ending.outcome);
+      else this.settled(ending, status, undefined);
+    } catch (error) {
+      this.settled(ending, "lost", error);
+    }
   }
 
   /** Hooks report their own errors, so this never rejects. */
@@ -214,7 +203,7 @@ export class Concluder {
   }
 
   #end(job: RunningJob, outcome: HandlerOutcome, decision: Decision | undefined): void {
-    const duration = this.#options.host.clock.now() - job.startedAt;
+    const duration = this.#duration(job);
     if (outcome.ok) {
       try {
         return this.#complete(job, outcome, duration);
@@ -345,6 +334,8 @@ export class Concluder {
   /** A job that was settled before it ran has only its outcome left to store. */
   #settleRun(ending: Ending): void {
     const { job, settlement } = ending;
+    const { completion } = job;
+    if (!job.settledFirst && completion !== undefined) return this.#await(this.#settleAlone(ending, completion));
     if (!job.settledFirst) return this.#options.settler.settle(ending);
     const outcome = "outcome" in settlement ? settlement.outcome : undefined;
     this.#store(outcome, ending.before).then(
@@ -386,12 +377,19 @@ export class Concluder {
   #lost(job: RunningJob): void {
     this.counts.lost += 1;
     this.#options.leases.delete(job.claimed);
-    const duration = this.#options.host.clock.now() - job.startedAt;
-    this.#options.events.emit("job:lost", { ...this.#event(job), duration });
+    this.#options.events.emit("job:lost", { ...this.#event(job), duration: this.#duration(job) });
+  }
+
+  #duration({ startedAt }: RunningJob): number {
+    return this.#options.host.clock.now() - startedAt;
   }
 
   #event(job: RunningJob): AttemptEvent {
     const { id, task, queue, attempt } = job;
     return { id, task, queue, attempt, worker: this.#options.worker };
   }
+}
+
+function notCommitted(): Error {
+  return new Error("the handler returned, but the transaction that it gave to completeIn() was not committed");
 }

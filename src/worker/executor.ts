@@ -82,11 +82,15 @@ export class Executor {
     return this.#running.values();
   }
 
+  /**
+   * Takes jobs in, to start in the next turn of the event loop: meanwhile the claimer asks for more, so that the server
+   * looks for those while these run.
+   */
   accept(claimed: readonly TakenJob[]): void {
     for (const job of claimed) {
       if (this.#suspects.admits(job)) this.#waiting.push(job);
     }
-    void this.#pump();
+    setImmediate(() => void this.#pump());
   }
 
   /** Gives back what has not started, uncounted; broadcasts cannot be given back. */
@@ -211,7 +215,8 @@ export class Executor {
     if (job.concluded) return;
     const error = new TimeoutError(`the attempt did not end within ${formatDuration(job.timeout ?? 0)}`);
     job.abort(error);
-    this.#conclude(job, { ok: false, error });
+    // It is in a transaction that would have to end first. What comes of it then is the end of the attempt.
+    if (job.completion === undefined) this.#conclude(job, { ok: false, error });
   }
 }
 

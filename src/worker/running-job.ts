@@ -1,5 +1,5 @@
 import type { Settings } from "../config/resolve.js";
-import type { DeadReason, Logger } from "../contracts/index.js";
+import type { DeadReason, Logger, OutcomeRecord } from "../contracts/index.js";
 import type { Backoff } from "../job/backoff.js";
 import type { JobMessage } from "../job/message.js";
 import type { Delivery, Labels } from "../job/options.js";
@@ -14,6 +14,15 @@ export interface JobHost extends Services {
   readonly settings: Settings;
   report(job: RunningJob, report: { readonly progress?: unknown; readonly line?: string }): Promise<void>;
   extend(job: RunningJob): Promise<boolean>;
+  /** Completes the job in a transaction of the user's. */
+  completeIn(job: RunningJob, transaction: object, result: unknown): Promise<void>;
+}
+
+/** What a job is completed with in a transaction of the user's, if that commits. */
+export interface Completion {
+  readonly result: unknown;
+  /** Absent where no outcome is kept. */
+  readonly outcome: OutcomeRecord | undefined;
 }
 
 const NO_LABELS: Labels = Object.freeze({});
@@ -38,6 +47,8 @@ export class RunningJob implements ExecutingJob {
   checking: DeadReason | undefined = undefined;
   /** Settled before it ran, as `delivery: "at-most-once"` asks; a broadcast is so from the start. */
   settledFirst: boolean;
+  /** Completed in a transaction of the user's, which may or may not have been committed. */
+  completion: Completion | undefined = undefined;
   readonly #host: JobHost;
   #controller: AbortController | undefined;
   #abort: { readonly reason: Error } | undefined;
@@ -152,6 +163,12 @@ export class RunningJob implements ExecutingJob {
   }
 
   async extend(): Promise<boolean> {
-    return this.broadcast || this.#host.extend(this);
+    // In a transaction of the user's it is the transaction that holds the job, until it ends.
+    return this.broadcast || this.completion !== undefined || this.#host.extend(this);
+  }
+
+  /** Writes before it returns where the driver's client is synchronous. */
+  async completeIn(transaction: object, result?: unknown): Promise<void> {
+    return this.#host.completeIn(this, transaction, result);
   }
 }

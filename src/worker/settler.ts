@@ -1,9 +1,8 @@
 import { Batcher } from "../batch.js";
-import type { Clock, Consumer, OutcomeRecord, Random, Settlement, SettleStatus } from "../contracts/index.js";
-import { TaskwrightError } from "../job/errors.js";
+import type { Consumer, OutcomeRecord, Settlement, SettleStatus } from "../contracts/index.js";
 import type { Before } from "../protocol.js";
 import type { Route } from "../route.js";
-import { Pause } from "./pause.js";
+import { type Patience, patiently } from "./patience.js";
 
 /** The most settlements of one call. */
 const SETTLE_BATCH = 500;
@@ -17,17 +16,12 @@ export interface Settling {
   done(status: SettleStatus, error?: unknown): void;
 }
 
-export interface SettlerOptions {
+export interface SettlerOptions extends Patience {
   readonly consumer: Consumer;
   readonly route: Route;
-  readonly clock: Clock;
-  readonly random: Random;
   readonly ack: "saved" | "executed";
-  /** How long to keep trying while the broker is away: once the leases have passed, it is too late. In ms. */
-  readonly patience: number;
   /** Called when a batch has been settled, or given up. */
   readonly onSettled: () => void;
-  readonly onError: (error: unknown, delay: number) => void;
 }
 
 /**
@@ -52,6 +46,13 @@ export class Settler {
   settle(item: Settling): void {
     this.#pending += 1;
     this.#batcher.add(item);
+  }
+
+  /** Settles in no batch, for what may take long. */
+  async settleAlone({ settlement, before }: Omit<Settling, "done">): Promise<SettleStatus> {
+    if (before !== undefined) await this.#patiently(before);
+    const [status] = await this.#settle([settlement]);
+    return status ?? "lost";
   }
 
   /** Resolves when all that was given has been settled, or given up. */
@@ -109,24 +110,10 @@ export class Settler {
     if (outcomes.length > 0 && backend !== undefined) await this.#patiently(() => backend.store(outcomes));
   }
 
-  /** Tries again while the broker or backend is away. Each step by itself: one that has succeeded is not repeated. */
-  async #patiently<T>(step: () => Promise<T>): Promise<T> {
-    const { clock, random, patience, onError } = this.#options;
-    const pause = new Pause(clock, random);
-    for (const giveUp = clock.now() + patience; ; ) {
-      try {
-        return await step();
-      } catch (error) {
-        if (!isRetryable(error) || clock.now() >= giveUp) throw error;
-        onError(error, pause.next);
-        await pause.wait();
-      }
-    }
+  /** Each step by itself: one that has succeeded is not repeated. */
+  #patiently<T>(step: () => Promise<T>): Promise<T> {
+    return patiently(this.#options, step);
   }
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof TaskwrightError && error.retryable;
 }
 
 function outcomeOf(settlement: Settlement): OutcomeRecord[] {

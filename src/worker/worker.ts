@@ -5,7 +5,7 @@ import type { EventListener, EventName, Events } from "../events.js";
 import { type Duration, parseDuration } from "../job/duration.js";
 import { ConfigError } from "../job/errors.js";
 import type { Runtime } from "../runtime.js";
-import { NO_COUNTS, type WorkerCounts } from "./concluder.js";
+import { NO_COUNTS, type WorkerCounts } from "./counts.js";
 import { assemble, type Parts, queueNames } from "./parts.js";
 
 /** Options of one worker; each falls back to the app's `worker` settings. See docs/configuration.md. */

@@ -168,14 +168,22 @@ describe("help", () => {
     }
   });
 
-  it.each([["worker"], ["tasks"], ["run"], ["enqueue"], ["jobs"], ["queues"], ["dead"], ["purge"], ["doctor"]])(
-    "of %s has examples",
-    async (command) => {
-      const { code, stdout } = await place.run([command, "--help"]);
-      expect(code).toBe(0);
-      expect(stdout).toContain(`$ taskwright ${command}`);
-    },
-  );
+  it.each([
+    ["worker"],
+    ["tasks"],
+    ["run"],
+    ["enqueue"],
+    ["jobs"],
+    ["queues"],
+    ["dead"],
+    ["purge"],
+    ["migrate"],
+    ["doctor"],
+  ])("of %s has examples", async (command) => {
+    const { code, stdout } = await place.run([command, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`$ taskwright ${command}`);
+  });
 
   it("of the worker lists every setting of workers", async () => {
     const { stdout } = await place.run(["worker", "--help"]);

@@ -9,7 +9,14 @@ for (const [name, driver] of selectedDrivers()) {
 describe("the selection of drivers", () => {
   test("takes those that are named, and all when none is", () => {
     expect(selectedDrivers("memory").map(([name]) => name)).toEqual(["memory"]);
-    expect(selectedDrivers("").map(([name]) => name)).toEqual(["memory", "sqlite", "redis", "rabbitmq"]);
+    expect(selectedDrivers("").map(([name]) => name)).toEqual([
+      "memory",
+      "sqlite",
+      "redis",
+      "postgres",
+      "mysql",
+      "rabbitmq",
+    ]);
   });
 
   test("refuses a name that it does not know, and names those that it does", () => {

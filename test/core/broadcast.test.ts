@@ -350,12 +350,16 @@ describe("a worker that stops", () => {
 
   test("aborts those that outlive its grace", async () => {
     await using app = memoryApp({ logger: SILENT });
-    const reason = deferred<unknown>();
-    const t = app.task("t", { broadcast: true }, () => aborted(currentJob().signal).catch(reason.resolve));
+    const [started, reason] = [deferred(), deferred<unknown>()];
+    const t = app.task("t", { broadcast: true }, () => {
+      started.resolve();
+      return aborted(currentJob().signal).catch(reason.resolve);
+    });
     await using worker = app.worker();
     const failed = nextEvent(worker, "broadcast:failed");
     await worker.start();
     await t.enqueue();
+    await started.promise;
     await worker.stop({ grace: 0 });
     expect(await reason.promise).toBeInstanceOf(ShutdownError);
     expect((await failed).error).toBeInstanceOf(ShutdownError);

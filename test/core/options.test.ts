@@ -262,9 +262,16 @@ describe("wrong options", () => {
     const task = app.task("t", () => 1);
     await expect(task.with({ tx: {} }).enqueue()).rejects.toThrow("await app.connect() before");
     await expect(task.with({ tx: {} }).enqueueMany([[]])).rejects.toThrow("await app.connect() before");
+    // A client that answers with promises is waited for, and its user waits too.
+    const waiting = task.with({ tx: { query() {} } }).enqueue();
+    await expect(waiting).rejects.toThrow("memory cannot enqueue or complete jobs inside a transaction");
     await app.connect();
-    await expect(task.with({ tx: {} }).enqueue()).rejects.toThrow("memory cannot enqueue inside a transaction");
-    await expect(task.with({ tx: {} }).enqueueMany([[]])).rejects.toThrow("memory cannot enqueue inside a transaction");
+    await expect(task.with({ tx: {} }).enqueue()).rejects.toThrow(
+      "memory cannot enqueue or complete jobs inside a transaction",
+    );
+    await expect(task.with({ tx: {} }).enqueueMany([[]])).rejects.toThrow(
+      "memory cannot enqueue or complete jobs inside a transaction",
+    );
   });
 
   test("settings of the app are checked by the constructor", () => {

@@ -2,7 +2,16 @@ import { BrokerError, currentJob, ShutdownError, Taskwright, UnsupportedError } 
 import { memory } from "taskwright/drivers/memory";
 import { FakeClock } from "taskwright/testing";
 import { describe, expect, test } from "vitest";
-import { aborted, deferred, memoryApp, RecordingLogger, recordEvents, seededRandom, tapped } from "./support.js";
+import {
+  aborted,
+  deferred,
+  memoryApp,
+  nextEvent,
+  RecordingLogger,
+  recordEvents,
+  seededRandom,
+  tapped,
+} from "./support.js";
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -54,10 +63,11 @@ describe("at-most-once", () => {
     const t = app.task("t", { delivery: "at-most-once" }, () => void runs++);
     const job = await t.enqueue();
     await using worker = app.worker();
-    const lost = recordEvents(worker, "job:lost");
+    const lost = nextEvent(worker, "job:lost");
     await worker.start();
+    expect((await lost).id).toBe(job.id);
     await worker.stop();
-    expect([runs, lost.length, worker.stats.active]).toEqual([0, 1, 0]);
+    expect([runs, worker.stats.lost, worker.stats.active]).toEqual([0, 1, 0]);
     expect(await job.state()).toBe("active");
   });
 

@@ -93,9 +93,9 @@ describe("prefetch", () => {
     expect(stats).toMatchObject({ active: 1, prefetched: 0 });
   });
 
-  test("n holds n beside the running ones", async () => {
+  test("n holds n beside the running ones, and fetches them by halves", async () => {
     const { first, counts, stats } = await held(4);
-    expect(first).toBe(5);
+    expect(first).toBe(3);
     expect(counts).toMatchObject({ active: 5, waiting: 5 });
     expect(stats).toMatchObject({ active: 1, prefetched: 4 });
   });

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
 import type { Contract, OpenTransaction, Place, Skip } from "taskwright/conformance";
 import { memory } from "taskwright/drivers/memory";
+import { mysql } from "taskwright/drivers/mysql";
+import { postgres } from "taskwright/drivers/postgres";
 import { rabbitmq } from "taskwright/drivers/rabbitmq";
 import { redis } from "taskwright/drivers/redis";
 import { sqlite } from "taskwright/drivers/sqlite";
@@ -9,6 +12,8 @@ import { FakeClock } from "taskwright/testing";
 import { systemClock } from "../../src/clock.js";
 import type { Capabilities, Driver } from "../../src/contracts/index.js";
 import { CLIENTS, openDatabase } from "../drivers/sqlite/support.js";
+import { beginOnMysql, mysqlPlace } from "./mysql/shared.js";
+import { postgresPlace } from "./postgres/shared.js";
 import { rabbitmqPlace } from "./rabbitmq/shared.js";
 import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
@@ -18,6 +23,12 @@ const UNIT = 100;
 
 /** The same where time really passes: the smallest that is sure on two busy cores. */
 const REAL_UNIT = 40;
+
+/** The same for MySQL, which writes to disk: moving 10,000 jobs must take less than 100 of them. */
+const MYSQL_UNIT = 80;
+
+/** Capabilities do not depend on the place. */
+const ANY_MYSQL = "mysql://localhost/test";
 
 /** How long a claim of a broker that pushes has to wait before nothing means that there is nothing, in ms. */
 const QUIET = 200;
@@ -52,6 +63,17 @@ const DRIVERS: Readonly<Record<string, TestedDriver>> = {
     open: async () => placeWithServerClock(redis(await redisPlace())),
     serverClock: true,
   },
+  postgres: {
+    capabilities: postgres().capabilities,
+    open: openPostgresPlace,
+    serverClock: true,
+  },
+  mysql: {
+    capabilities: mysql(ANY_MYSQL).capabilities,
+    contracts: ["broker", "backend", "coordinator", "inspector"],
+    open: openMysqlPlace,
+    serverClock: true,
+  },
   rabbitmq: {
     capabilities: rabbitmq().capabilities,
     contracts: ["broker", "queueInspector"],
@@ -83,8 +105,13 @@ function placeWithFakeClock(driver: Driver, rest: Pick<Place, "begin" | "remove"
 }
 
 /** A place whose server decides what time it is: it has to pass. */
-function placeWithServerClock(driver: Driver): Place {
-  return { driver, clock: systemClock, advance: (ms) => delay(ms), unit: REAL_UNIT };
+function placeWithServerClock(driver: Driver, rest: Partial<Pick<Place, "begin" | "unit">> = {}): Place {
+  return { driver, clock: systemClock, advance: (ms) => delay(ms), unit: REAL_UNIT, ...rest };
+}
+
+async function openMysqlPlace(): Promise<Place> {
+  const url = await mysqlPlace();
+  return placeWithServerClock(mysql(url), { begin: () => beginOnMysql(url), unit: MYSQL_UNIT });
 }
 
 /** A file with the client that comes first here. `synchronous` does not matter to what a driver does, but to how fast it is. */
@@ -95,6 +122,23 @@ async function openSqlitePlace(): Promise<Place> {
     begin: async () => beginOnSqlite(path),
     remove: () => folder.remove(),
   });
+}
+
+/** A new connection plans each statement when it first comes to it, which takes longer than a Redis does for all. */
+async function openPostgresPlace(): Promise<Place> {
+  const url = await postgresPlace();
+  return placeWithServerClock(postgres(url), { unit: 2 * REAL_UNIT, begin: () => beginOnPostgres(url) });
+}
+
+async function beginOnPostgres(url: string): Promise<OpenTransaction> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query("BEGIN");
+  const end = async (statement: string) => {
+    await client.query(statement);
+    await client.end();
+  };
+  return { handle: client, commit: () => end("COMMIT"), rollback: () => end("ROLLBACK") };
 }
 
 async function openRabbitmqPlace(): Promise<Place> {

@@ -11,6 +11,8 @@ export interface Program {
   /** Or its whole path, where it is in no folder of `PATH`. */
   readonly name: string;
   readonly package: string;
+  /** Where it may be besides the folders of PATH. */
+  folders?(): Promise<readonly string[]>;
 }
 
 /**
@@ -19,16 +21,20 @@ export interface Program {
  * @throws Error that names the package when the program is still missing
  */
 export async function findProgram(program: Program): Promise<string> {
-  const found = await inPath(program.name);
+  const found = await locate(program);
   if (found !== undefined) return found;
   const why = await install(program.package);
-  const installed = await inPath(program.name);
+  const installed = await locate(program);
   if (installed !== undefined) return installed;
   throw new Error(`${program.name} is not installed: apt-get install ${program.package}${why}`);
 }
 
-async function inPath(name: string): Promise<string | undefined> {
-  const folders = isAbsolute(name) ? [""] : (process.env.PATH ?? "").split(delimiter);
+async function locate(program: Program): Promise<string | undefined> {
+  return inPath(program.name, (await program.folders?.()) ?? []);
+}
+
+async function inPath(name: string, others: readonly string[] = []): Promise<string | undefined> {
+  const folders = isAbsolute(name) ? [""] : [...(process.env.PATH ?? "").split(delimiter), ...others];
   for (const folder of folders) {
     const path = join(folder, name);
     const runs = await access(path, constants.X_OK).then(

@@ -26,7 +26,7 @@ export interface PrivateServer {
 }
 
 /** SIGSTOP holds a server, SIGCONT lets it go on; the others are deadly. */
-export type Signal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
+export type Signal = "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGSTOP" | "SIGCONT";
 
 /** Where a server is at home. */
 export interface Site {
@@ -44,6 +44,10 @@ export interface Recipe {
   prepare(site: Site): Promise<void>;
   /** The program's arguments. */
   arguments(site: Site): readonly string[];
+  /** What starts the program, where that is not the program by itself: a command that changes the user. */
+  command?(path: string): readonly string[];
+  /** What ends it in order, without waiting for its clients. Default: SIGTERM. */
+  readonly stopSignal?: Signal;
   /** What it finds in its environment beside ours. */
   environment?(site: Site): Readonly<Record<string, string>>;
   /** How long a start may take, in ms. Default 20 s. */
@@ -138,7 +142,7 @@ class ServerProcess implements PrivateServer {
   }
 
   async stop(): Promise<void> {
-    const ended = this.kill("SIGTERM");
+    const ended = this.kill(this.#recipe.stopSignal ?? "SIGTERM");
     // One that is held gets the signal when it goes on.
     if (this.#process) await this.kill("SIGCONT");
     await ended;
@@ -174,7 +178,8 @@ class ServerProcess implements PrivateServer {
   async #spawn(): Promise<number> {
     const { folder } = this.site;
     const log = await open(join(folder, LOG), "a");
-    const args = ["-c", GUARDED, "guarded", folder, this.#path, ...this.#recipe.arguments(this.site)];
+    const command = this.#recipe.command?.(this.#path) ?? [this.#path];
+    const args = ["-c", GUARDED, "guarded", folder, ...command, ...this.#recipe.arguments(this.site)];
     const env = { ...process.env, ...this.#recipe.environment?.(this.site) };
     const child = spawn("/bin/sh", args, { cwd: folder, env, stdio: ["ignore", log.fd, log.fd, "pipe"] });
     await log.close();

@@ -3,6 +3,8 @@ import type { SharedPlace } from "taskwright/conformance";
 import type { Capabilities } from "../../src/contracts/index.js";
 import { compiledSources } from "./compiled.js";
 import { selectedDrivers } from "./drivers.js";
+import { mysqlPlace } from "./mysql/shared.js";
+import { postgresPlace } from "./postgres/shared.js";
 import { rabbitmqPlace } from "./rabbitmq/shared.js";
 import { redisPlace } from "./redis/shared.js";
 import { temporaryFolder } from "./temporary.js";
@@ -17,6 +19,8 @@ type OpenShared = () => Promise<SharedPlace>;
 const SHARED: Readonly<Record<string, OpenShared>> = {
   sqlite: openSqlitePlace,
   redis: async () => ({ broker: await redisPlace() }),
+  postgres: async () => ({ broker: await postgresPlace() }),
+  mysql: async () => ({ broker: await mysqlPlace() }),
   "rabbitmq+sqlite": () => openRabbitmqPlace(openSqlitePlace),
   "rabbitmq+redis": () => openRabbitmqPlace(async () => ({ broker: await redisPlace() })),
 };

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { DeadReason } from "../../contracts/index.js";
+import { DEAD_REASONS, type DeadReason } from "../../contracts/index.js";
 import type { Inspect, JobView } from "../../inspect/inspect.js";
 import { CliError, EXIT } from "../failure.js";
 import { onGroup } from "../groups.js";
@@ -20,16 +20,6 @@ interface DeadOptions extends AppOptions {
   readonly all?: true;
 }
 
-const REASONS: readonly DeadReason[] = [
-  "failed",
-  "rejected",
-  "lease-lost",
-  "unknown-task",
-  "unreadable",
-  "invalid-arguments",
-  "invalid-result",
-];
-
 /** `taskwright dead`: the dead letters, and what to do with them. */
 export function addDeadCommand(program: Command, terminal: Terminal): void {
   const group = program
@@ -37,7 +27,7 @@ export function addDeadCommand(program: Command, terminal: Terminal): void {
     .description("List the dead letters: jobs that failed for good, and why.")
     .option("--queue <name>", "only those of this queue")
     .option("--task <name>", "only those of this task")
-    .addOption(new Option("--reason <reason>", "only those that died of this").choices(REASONS))
+    .addOption(new Option("--reason <reason>", "only those that died of this").choices(DEAD_REASONS))
     .option("--limit <number>", "list at most this many", parseInteger(1), 50)
     .addHelpText(
       "after",

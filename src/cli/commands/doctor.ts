@@ -4,6 +4,7 @@ import {
   type ChosenSetting,
   checkInstallation,
   checkPlaces,
+  checkSchemas,
   checkWorkers,
   chosenSettings,
 } from "../checks.js";
@@ -33,7 +34,10 @@ export function addDoctorCommand(program: Command, terminal: Terminal): void {
 async function examine(command: Command, terminal: Terminal): Promise<void> {
   const { json } = command.optsWithGlobals<AppOptions>();
   await withSession(command, async (session) => {
-    const checks = [...(await checkInstallation()), ...(await checkPlaces(session))];
+    const checks = [...(await checkInstallation()), ...(await checkSchemas(session))];
+    // Without its tables no place can be opened, and the check of the schema has said so.
+    if (checks.every(({ name, status }) => name !== "schema" || status === "ok"))
+      checks.push(...(await checkPlaces(session)));
     if (checks.every(({ status }) => status !== "problem")) checks.push(...(await checkWorkers(session)));
     const settings = chosenSettings(session.settings);
     const ok = checks.every(({ status }) => status !== "problem");

@@ -13,7 +13,7 @@ import { outcomes, reports } from "./outcomes.js";
 import { publishing, uniqueIds } from "./publishing.js";
 import { queueInspection } from "./queue-inspection.js";
 import { fencing, outcomesOfSettling, settling } from "./settling.js";
-import { transactions } from "./transactions.js";
+import { outcomesOfTransactions, transactions } from "./transactions.js";
 import { unsupported } from "./unsupported.js";
 
 /** Everything that a driver must do, by subject. */
@@ -46,6 +46,7 @@ export const DRIVER_CASES: readonly CaseGroup[] = [
   pausing,
   queueInspection,
   transactions,
+  outcomesOfTransactions,
   durability,
   durabilityOfState,
   unsupported,

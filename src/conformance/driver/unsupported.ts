@@ -49,6 +49,16 @@ export const unsupported: CaseGroup = {
       },
     },
     {
+      name: "transactions are refused, and nothing is settled",
+      requires: ({ transactions }) => !transactions,
+      async run(c) {
+        const consumer = await c.consumer();
+        const lease = await c.claimedJob(consumer);
+        await assertRefused(() => consumer.settle([{ kind: "complete", lease }], {}));
+        await c.complete(consumer, [lease]);
+      },
+    },
+    {
       name: "a retry with a delay is refused",
       requires: ({ delay }) => !delay,
       async run(c) {

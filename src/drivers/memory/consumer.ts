@@ -8,6 +8,7 @@ import type {
   Settlement,
   SettleStatus,
 } from "../../contracts/broker.js";
+import { UnsupportedError } from "../../job/errors.js";
 import type { Store } from "./store.js";
 import { WaitingClaim } from "./waiting.js";
 
@@ -46,7 +47,8 @@ export class MemoryConsumer implements Consumer {
     this.#store.addWaiting(claim);
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<SettleStatus[]> {
+  async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
+    if (transaction !== undefined) throw new UnsupportedError("the memory driver has no transactions to settle in");
     const now = this.#store.now();
     const statuses: SettleStatus[] = [];
     for (const settlement of settlements) statuses.push(this.#settleOne(settlement, now));

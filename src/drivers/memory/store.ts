@@ -11,9 +11,6 @@ import { Outcomes } from "./outcomes.js";
 import { Queue } from "./queue.js";
 import type { WaitingClaim } from "./waiting.js";
 
-/** The longest that `setTimeout` can wait, 24.8 days. A timer that fires before its job is due is set again. */
-const LONGEST_TIMER = 2_147_483_647;
-
 /**
  * The jobs of one place in memory, and the moves between where they are kept:
  *
@@ -190,7 +187,7 @@ export class Store {
     this.#timer = undefined;
     if (at === undefined) return;
     // At least 1 ms: Node's timers may fire up to a millisecond early.
-    const delay = Math.min(Math.max(1, at - this.now()), LONGEST_TIMER);
+    const delay = Math.max(1, at - this.now());
     const cancel = this.#clock.schedule(() => {
       this.#timer = undefined;
       this.wake();

@@ -17,7 +17,7 @@ export class RedisBackend implements ResultBackend {
         const [name, value, ttl] = outcomeArgs(outcome);
         return [name, outcome.attempt, value, ttl];
       });
-      await this.#server.run(storeOutcomes, args, true);
+      await this.#server.run(storeOutcomes, args);
     }
   }
 
@@ -34,7 +34,7 @@ export class RedisBackend implements ResultBackend {
 
   async forget(ids: readonly string[]): Promise<number> {
     let forgotten = 0;
-    for (const batch of batches(ids)) forgotten += Number(await this.#server.run(forgetOutcomes, batch, true));
+    for (const batch of batches(ids)) forgotten += Number(await this.#server.run(forgetOutcomes, batch));
     return forgotten;
   }
 

@@ -1,7 +1,7 @@
 import type { Broadcaster, BroadcastListener } from "../../contracts/broadcaster.js";
 import type { OutgoingJob } from "../../contracts/broker.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
-import { decodeId, encodeId } from "./ids.js";
+import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { decodeJob, encodeJob } from "./record.js";
 import { broadcast } from "./scripts/broadcast.js";
 import type { Server } from "./server.js";

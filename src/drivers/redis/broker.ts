@@ -11,9 +11,9 @@ import type {
 } from "../../contracts/broker.js";
 import type { Random } from "../../contracts/clock.js";
 import { BrokerError, TaskwrightError, UnsupportedError } from "../../job/errors.js";
+import { encodeId } from "../../job/id-bytes.js";
 import { batches } from "./batches.js";
 import { RedisConsumer, type Shared } from "./consumer.js";
-import { encodeId } from "./ids.js";
 import { outcomeArgs } from "./outcome.js";
 import { parts, publishArgs, statusesOf } from "./publish.js";
 import { cancel } from "./scripts/cancel.js";
@@ -63,7 +63,7 @@ export class RedisBroker implements Broker {
     const statuses: CancelStatus[] = [];
     for (const batch of batches(requests)) {
       const args = batch.map(({ id, outcome }) => [encodeId(id), ...outcomeArgs(outcome)]);
-      const letters = await this.#shared.server.letters(cancel, args, true);
+      const letters = await this.#shared.server.letters(cancel, args);
       for (const letter of letters) statuses.push(CANCEL_STATUSES[letter] ?? "absent");
     }
     return statuses;
@@ -71,7 +71,7 @@ export class RedisBroker implements Broker {
 
   async sweep({ max, delay, jitter }: SweepOptions): Promise<SweepReport> {
     const seed = Math.floor(this.#random() * 2 ** 31);
-    return { recovered: Number(await this.#shared.server.run(sweep, [max, delay, jitter, seed], true)) };
+    return { recovered: Number(await this.#shared.server.run(sweep, [max, delay, jitter, seed])) };
   }
 
   async close(): Promise<void> {

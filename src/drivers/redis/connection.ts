@@ -23,7 +23,7 @@ export async function connect(settings: Settings, environment: DriverEnvironment
   const { clock, random, logger } = environment;
   const { address, location, prefix, timeout } = settings;
   const db = "duplicate" in address ? databaseOf(address.options) : address.db;
-  const server = new Server(await openIoredis(address, random), { location, prefix, db }, clock, timeout);
+  const server = new Server(await openIoredis(address, { random, timeout }), { location, prefix, db }, clock, timeout);
   try {
     const info = await look(server);
     for (const warning of warningsOf(info)) logger.warn({ location }, warning);
@@ -31,7 +31,7 @@ export async function connect(settings: Settings, environment: DriverEnvironment
     await server.close();
     throw error;
   }
-  const subscriptions = new Subscriptions(server, logger);
+  const subscriptions = new Subscriptions(server, clock, logger);
   const contracts =
     settings.protocol === "celery"
       ? celeryContracts(server, subscriptions, { visibilityTimeout: settings.visibilityTimeout, db }, environment)

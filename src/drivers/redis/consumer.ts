@@ -11,9 +11,10 @@ import type {
 } from "../../contracts/broker.js";
 import type { Clock } from "../../contracts/clock.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
+import { TaskwrightError, UnsupportedError } from "../../job/errors.js";
+import { decodeId } from "../../job/id-bytes.js";
 import { batches, LARGEST_BATCH } from "./batches.js";
-import { type Claimed, readClaim } from "./claimed.js";
-import { decodeId, encodeId } from "./ids.js";
+import { type Claimed, keyOf, readClaim } from "./claimed.js";
 import { claim } from "./scripts/claim.js";
 import { extend } from "./scripts/extend.js";
 import { leave } from "./scripts/leave.js";
@@ -23,9 +24,6 @@ import type { Server } from "./server.js";
 import { settleCall, settleStatuses } from "./settle.js";
 import type { Subscriptions } from "./subscriptions.js";
 import type { Packable } from "./wire.js";
-
-/** `setTimeout` holds no longer than this, 24.8 days; a claim that wakes early looks again. */
-const LONGEST_TIMER = 2_147_483_647;
 
 const LEASE_STATUSES: Readonly<Record<string, LeaseStatus>> = { h: "held", c: "cancel" };
 
@@ -92,8 +90,10 @@ export class RedisConsumer implements Consumer {
     const deadline = clock.now() + request.wait;
     for (;;) {
       if (this.#closed || request.signal?.aborted) return [];
-      const lost = await this.#reclaim(request.queues);
-      if (lost.length > 0) return lost;
+      if (this.#unanswered.size > 0) {
+        const lost = await this.#reclaim();
+        if (lost.length > 0) return lost;
+      }
       const generation = this.#generation;
       const left = deadline - clock.now();
       const claimed = await this.#claimNow(request, Math.max(0, left));
@@ -110,9 +110,11 @@ export class RedisConsumer implements Consumer {
     const noted = this.#noted;
     const limit = Math.min(max, LARGEST_BATCH);
     const lasts = wait === 0 ? 0 : Math.ceil(wait + SLACK);
-    this.#unanswered.add(token);
-    const answer = await server.run(claim, [this.#id, token, this.#options.lease, limit, lasts, noted, queues], true);
-    this.#unanswered.delete(token);
+    const args = [this.#id, token, this.#options.lease, limit, lasts, noted, queues];
+    const answer = await server.run(claim, args).catch((error: unknown) => {
+      if (error instanceof TaskwrightError && error.outcome === "unknown") this.#unanswered.add(token);
+      throw error;
+    });
     const claimed = readClaim(server.expectBytes(answer), queues, token);
     server.noteTime(claimed.time);
     this.#noted = claimed.jobs.length === 0 && (noted || lasts > 0);
@@ -120,14 +122,14 @@ export class RedisConsumer implements Consumer {
   }
 
   /** Jobs that an earlier claim leased while its answer was lost on the way. Their leases would only pass. */
-  async #reclaim(queues: readonly string[]): Promise<ClaimedJob[]> {
+  async #reclaim(): Promise<ClaimedJob[]> {
     if (this.#unanswered.size === 0) return [];
     const [token = ""] = this.#unanswered;
     const { server } = this.#shared;
-    const answer = await server.run(reclaim, [token, this.#options.lease, this.#options.queues], true);
+    const answer = await server.run(reclaim, [token, this.#options.lease, this.#options.queues]);
     this.#unanswered.delete(token);
     const { jobs } = readClaim(server.expectBytes(answer), this.#options.queues, token);
-    return jobs.length > 0 ? jobs : this.#reclaim(queues);
+    return jobs.length > 0 ? jobs : this.#reclaim();
   }
 
   /** Names the consumer, then the claim, then for inspection the worker. */
@@ -145,17 +147,18 @@ export class RedisConsumer implements Consumer {
         resolve();
       };
       // At least 1 ms: Node's timers may fire up to a millisecond early.
-      const cancel = this.#shared.clock.schedule(end, Math.min(Math.max(1, Math.ceil(ms)), LONGEST_TIMER), true);
+      const cancel = this.#shared.clock.schedule(end, Math.max(1, Math.ceil(ms)), true);
       this.#waits.add(end);
       signal?.addEventListener("abort", end, { once: true });
     });
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<SettleStatus[]> {
+  async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
+    if (transaction !== undefined) throw new UnsupportedError("redis cannot settle jobs inside a transaction");
     const statuses: SettleStatus[] = [];
     for (const batch of batches(settlements)) {
       const call = settleCall(batch);
-      const letters = await this.#shared.server.letters(settle, call.args, true);
+      const letters = await this.#shared.server.letters(settle, call.args);
       for (const status of settleStatuses(letters, call)) statuses.push(status);
     }
     return statuses;
@@ -163,14 +166,16 @@ export class RedisConsumer implements Consumer {
 
   async extend(leases: readonly Lease[]): Promise<LeaseStatus[]> {
     const statuses: LeaseStatus[] = new Array(leases.length).fill("lost");
-    for (let from = 0; from < leases.length; from += LARGEST_BATCH) {
-      const groups = byQueue(leases, from, Math.min(from + LARGEST_BATCH, leases.length));
+    let from = 0;
+    for (const batch of batches(leases)) {
+      const groups = byQueue(batch);
       const args: Packable[] = [this.#options.lease];
       for (const [queue, { pairs }] of groups) args.push([queue, pairs]);
-      const letters = await this.#shared.server.letters(extend, args, true);
+      const letters = await this.#shared.server.letters(extend, args);
       const positions = [...groups.values()].flatMap(({ positions }) => positions);
       for (const [at, position] of positions.entries())
-        statuses[position] = LEASE_STATUSES[letters[at] ?? ""] ?? "lost";
+        statuses[from + position] = LEASE_STATUSES[letters[at] ?? ""] ?? "lost";
+      from += batch.length;
     }
     return statuses;
   }
@@ -183,7 +188,7 @@ export class RedisConsumer implements Consumer {
     this.#onClose(this);
     if (!this.#noted || !this.#shared.server.client.ready) return;
     // Only so that nobody tells it of work that another could do; the note ends by itself.
-    await this.#shared.server.run(leave, [this.#id, this.#options.queues], true).catch(() => {});
+    await this.#shared.server.run(leave, [this.#id, this.#options.queues]).catch(() => {});
   }
 }
 
@@ -199,13 +204,13 @@ interface Extending {
   readonly positions: number[];
 }
 
-function byQueue(leases: readonly Lease[], from: number, to: number): Map<string, Extending> {
+function byQueue(leases: readonly Lease[]): Map<string, Extending> {
   const groups = new Map<string, Extending>();
-  for (let at = from; at < to; at++) {
-    const { id, queue, token } = leases[at] as Lease;
+  for (const [at, lease] of leases.entries()) {
+    const { queue, token } = lease;
     const group = groups.get(queue) ?? { pairs: [], positions: [] };
     groups.set(queue, group);
-    group.pairs.push(encodeId(id), String(token));
+    group.pairs.push(keyOf(lease), String(token));
     group.positions.push(at);
   }
   return groups;

@@ -22,7 +22,7 @@ export class RedisCoordinator implements Coordinator {
   }
 
   async remove(key: string): Promise<boolean> {
-    return (await this.#server.run(removeEntry, [key], true)) === 1;
+    return (await this.#server.run(removeEntry, [key])) === 1;
   }
 
   async list(prefix: string): Promise<Entry[]> {

@@ -1,17 +1,17 @@
 import { BrokerError, ConfigError, type OperationOutcome, TaskwrightError } from "../../job/errors.js";
 
 /** What Redis says, by how it begins or what is in it, and what to do about it. All of these are said before anything is written. */
-const REFUSALS: readonly (readonly [sign: RegExp, advice: string, retryable: boolean])[] = [
-  [/\bOOM\b/, "its memory is full: raise `maxmemory`, or let workers catch up", true],
-  [/\bREADONLY\b/, "this is a replica: taskwright looks for the primary again", true],
-  [/\bLOADING\b/, "it is loading its data after a start", true],
-  [/\bMASTERDOWN\b/, "its primary is away", true],
-  [/\bCLUSTERDOWN\b/, "the cluster does not serve all of its slots", true],
-  [/\bTRYAGAIN\b/, "the cluster is moving the keys", true],
-  [/\bBUSY\b/, "it is busy with somebody's slow script", true],
-  [/\bMISCONF\b/, "it cannot save to its disk, and is configured to refuse writes then: look into its log", true],
-  [/\bNOREPLICAS\b/, "too few of its replicas are there (`min-replicas-to-write`)", true],
-  [/max number of clients/, "it has no connection left: raise `maxclients`", true],
+const REFUSALS: readonly (readonly [sign: RegExp, advice: string])[] = [
+  [/\bOOM\b/, "its memory is full: raise `maxmemory`, or let workers catch up"],
+  [/\bREADONLY\b/, "this is a replica: taskwright looks for the primary again"],
+  [/\bLOADING\b/, "it is loading its data after a start"],
+  [/\bMASTERDOWN\b/, "its primary is away"],
+  [/\bCLUSTERDOWN\b/, "the cluster does not serve all of its slots"],
+  [/\bTRYAGAIN\b/, "the cluster is moving the keys"],
+  [/\bBUSY\b/, "it is busy with somebody's slow script"],
+  [/\bMISCONF\b/, "it cannot save to its disk, and is configured to refuse writes then: look into its log"],
+  [/\bNOREPLICAS\b/, "too few of its replicas are there (`min-replicas-to-write`)"],
+  [/max number of clients/, "it has no connection left: raise `maxclients`"],
 ];
 
 const DENIALS: readonly (readonly [sign: RegExp, advice: string])[] = [
@@ -44,9 +44,8 @@ export function toTaskwrightError(error: unknown, location: string, outcome: Ope
   for (const [sign, advice] of DENIALS) {
     if (sign.test(message)) return new ConfigError(`${at}: ${advice} (${firstLine(message)})`, { cause: error });
   }
-  for (const [sign, advice, retryable] of REFUSALS) {
-    if (sign.test(message))
-      return new BrokerError(`${at}: ${advice} (${firstLine(message)})`, { cause: error, retryable });
+  for (const [sign, advice] of REFUSALS) {
+    if (sign.test(message)) return new BrokerError(`${at}: ${advice} (${firstLine(message)})`, { cause: error });
   }
   return new BrokerError(`${at}: ${troubleOf(error, message)}`, { cause: error, outcome });
 }

@@ -1,4 +1,4 @@
-import type { DeadReason } from "../../contracts/broker.js";
+import { DEAD_REASONS, type DeadReason } from "../../contracts/broker.js";
 import { type Unpacked, unpack } from "./wire.js";
 
 /** What happened to a job since it was published. Most jobs have none of it until they are done. */
@@ -14,16 +14,6 @@ export interface StoredHistory {
   readonly reason?: DeadReason;
 }
 
-const REASONS: readonly DeadReason[] = [
-  "failed",
-  "rejected",
-  "lease-lost",
-  "unknown-task",
-  "unreadable",
-  "invalid-arguments",
-  "invalid-result",
-];
-
 const NONE: StoredHistory = { attempts: 0, losses: 0 };
 
 /** Reads `{attempts, losses, due, expires, history, reason}` as scripts pack it; anything else is no history. */
@@ -32,7 +22,7 @@ export function decodeHistory(packed: Unpacked): StoredHistory {
   const fields = unpack(packed);
   if (!Array.isArray(fields)) return NONE;
   const [attempts, losses, due, expires, history, reason] = fields;
-  const said = REASONS.find((known) => Buffer.isBuffer(reason) && known === reason.toString());
+  const said = DEAD_REASONS.find((known) => Buffer.isBuffer(reason) && known === reason.toString());
   return {
     attempts: number(attempts),
     losses: number(losses),

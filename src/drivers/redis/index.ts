@@ -3,7 +3,7 @@ import type { Driver } from "../../contracts/driver.js";
 import { connect } from "./connection.js";
 import { type RedisOptions, resolveOptions } from "./options.js";
 
-export type { IoredisClient } from "./client/ioredis.js";
+export type { IoredisClient } from "./client/address.js";
 export type { RedisOptions } from "./options.js";
 
 const CAPABILITIES: Capabilities = { ...DEFAULT_CAPABILITIES, durability: "server-memory", broadcast: true };

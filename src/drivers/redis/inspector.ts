@@ -7,9 +7,9 @@ import type {
   QueueSummary,
 } from "../../contracts/inspector.js";
 import { ConfigError } from "../../job/errors.js";
+import { decodeId, encodeId } from "../../job/id-bytes.js";
 import { batches } from "./batches.js";
 import { decodeHistory } from "./history.js";
-import { decodeId, encodeId } from "./ids.js";
 import { decodeJob } from "./record.js";
 import { countJobs, discardJobs, findJobs, listJobs, purgeJobs, retryDead, setPaused } from "./scripts/inspection.js";
 import type { Server } from "./server.js";
@@ -89,7 +89,7 @@ export class RedisInspector implements Inspector {
   }
 
   discard(ids: readonly string[]): Promise<string[]> {
-    return this.#pick(ids, (batch) => this.#server.letters(discardJobs, batch.map(encodeId), true));
+    return this.#pick(ids, (batch) => this.#server.letters(discardJobs, batch.map(encodeId)));
   }
 
   /** Those for which a script says "1". */
@@ -107,7 +107,7 @@ export class RedisInspector implements Inspector {
     for (const state of states) {
       if (state === "active") continue;
       for (;;) {
-        const answer = await this.#server.run(purgeJobs, [queue, state], true);
+        const answer = await this.#server.run(purgeJobs, [queue, state]);
         const [deleted, seen] = Array.isArray(answer) ? answer.map(Number) : [];
         purged += deleted ?? 0;
         if (!seen) break;
@@ -121,7 +121,7 @@ export class RedisInspector implements Inspector {
   }
 
   async resume(queue: string): Promise<void> {
-    await this.#server.run(setPaused, [queue, false], true);
+    await this.#server.run(setPaused, [queue, false]);
   }
 }
 

@@ -3,7 +3,7 @@ import { maskUrl } from "../../config/mask.js";
 import { unknownKey } from "../../config/nearest.js";
 import { type Duration, parseDuration } from "../../job/duration.js";
 import { ConfigError } from "../../job/errors.js";
-import type { Address, IoredisClient } from "./client/ioredis.js";
+import type { Address, IoredisClient } from "./client/address.js";
 
 /** Where and how the redis driver keeps jobs. */
 export interface RedisOptions {

@@ -1,6 +1,6 @@
 import type { OutgoingJob, PublishStatus } from "../../contracts/broker.js";
 import type { When } from "../../contracts/clock.js";
-import { encodeId } from "./ids.js";
+import { encodeId } from "../../job/id-bytes.js";
 import { encodeJob } from "./record.js";
 import type { Packable } from "./wire.js";
 

@@ -13,8 +13,9 @@ export class Server {
   readonly prefix: string;
   /** Begins every channel: those of two databases of one server would otherwise be the same. */
   readonly channel: string;
+  /** Milliseconds in which it has to answer. */
+  readonly timeout: number;
   readonly #clock: Clock;
-  readonly #timeout: number;
   /** Servers from 7.0 on run scripts that say so when their memory is full. */
   #runsWhenFull = false;
   /** Milliseconds that the server's clock is ahead of ours. */
@@ -32,7 +33,7 @@ export class Server {
     this.prefix = `{${names.prefix}}:`;
     this.channel = `{${names.prefix}}:${names.db}:`;
     this.#clock = clock;
-    this.#timeout = timeout;
+    this.timeout = timeout;
   }
 
   get closed(): boolean {
@@ -52,9 +53,9 @@ export class Server {
     this.#runsWhenFull = major >= 7;
   }
 
-  /** Runs a script, and answers as it does. Those that make room, or little, run on a server whose memory is full. */
-  async run(script: Script, args: Packable, whenFull = false): Promise<unknown> {
-    const { source, digest } = whenFull && this.#runsWhenFull ? script.whenFull : script;
+  /** Runs a script, and answers as it does. */
+  async run(script: Script, args: Packable): Promise<unknown> {
+    const { source, digest } = (this.#runsWhenFull && script.whenFull) || script;
     const rest = ["1", this.prefix, pack(args), this.channel, this.client.cluster ? "1" : "0"];
     return this.#within(async () => {
       try {
@@ -67,15 +68,15 @@ export class Server {
   }
 
   /** Runs a script that packs its answer. */
-  async ask(script: Script, args: Packable, whenFull = false): Promise<Unpacked> {
-    const answer = await this.run(script, args, whenFull);
+  async ask(script: Script, args: Packable): Promise<Unpacked> {
+    const answer = await this.run(script, args);
     if (answer === null) return undefined;
     return unpack(this.expectBytes(answer));
   }
 
   /** Runs a script that answers one letter for each item. */
-  async letters(script: Script, args: Packable, whenFull = false): Promise<string> {
-    return this.expectBytes(await this.run(script, args, whenFull)).toString("latin1");
+  async letters(script: Script, args: Packable): Promise<string> {
+    return this.expectBytes(await this.run(script, args)).toString("latin1");
   }
 
   /** Sends a plain command. */
@@ -85,11 +86,12 @@ export class Server {
 
   /** Listens to channels, by their whole names. */
   async subscribe(channels: readonly string[]): Promise<void> {
-    try {
-      await this.#answered(this.client.subscribe(channels));
-    } catch (error) {
-      throw toTaskwrightError(error, this.location, "none");
-    }
+    await this.#withinTime((signal) => this.client.subscribe(channels, signal));
+  }
+
+  /** Makes sure that the connection that listens hears. One that does not is replaced: the client sees to that. */
+  async probe(): Promise<void> {
+    await this.#withinTime((signal) => this.client.probe(signal));
   }
 
   expectBytes(answer: unknown): Buffer {
@@ -109,7 +111,7 @@ export class Server {
   async #within<T>(send: () => Promise<T>): Promise<T> {
     if (this.#closed)
       throw new BrokerError(`the connection to redis at ${this.location} is closed`, { retryable: false });
-    if (!this.client.ready) await this.#connected();
+    if (!this.client.ready) await this.#withinTime((signal) => this.client.whenReady(signal));
     try {
       return await this.#answered(send());
     } catch (error) {
@@ -117,15 +119,13 @@ export class Server {
     }
   }
 
-  async #connected(): Promise<void> {
+  /** For what changes nothing: when it fails, nothing has happened. */
+  async #withinTime(step: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const abort = new AbortController();
-    const cancel = this.#clock.schedule(
-      () => abort.abort(new Error(`no connection within ${this.#timeout} ms`)),
-      this.#timeout,
-      true,
-    );
+    const late = () => abort.abort(new Error(`no connection within ${this.timeout} ms`));
+    const cancel = this.#clock.schedule(late, this.timeout, true);
     try {
-      await this.client.whenReady(abort.signal);
+      await step(abort.signal);
     } catch (error) {
       throw toTaskwrightError(error, this.location, "none");
     } finally {
@@ -135,8 +135,8 @@ export class Server {
 
   #answered<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const late = () => reject(new Error(`no answer within ${this.#timeout} ms`));
-      const cancel = this.#clock.schedule(late, this.#timeout, true);
+      const late = () => reject(new Error(`no answer within ${this.timeout} ms`));
+      const cancel = this.#clock.schedule(late, this.timeout, true);
       answer.then(resolve, reject).finally(cancel);
     });
   }

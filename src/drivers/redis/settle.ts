@@ -1,12 +1,13 @@
 import type { Settlement, SettleStatus } from "../../contracts/broker.js";
-import { encodeId } from "./ids.js";
+import { keyOf } from "./claimed.js";
 import { outcomeArgs } from "./outcome.js";
 import type { Packable } from "./wire.js";
 
-/** Completed jobs of one claim and queue, with or without outcomes. */
+/** Completed jobs of one claim and queue, all with outcomes or all without. */
 interface Group {
   readonly queue: string;
-  readonly token: string;
+  readonly token: string | number;
+  readonly keeps: boolean;
   readonly ids: Uint8Array[];
   readonly outcomes: Packable[];
   /** Where each stood in the call. */
@@ -20,7 +21,7 @@ export interface SettleCall {
 }
 
 export function settleCall(settlements: readonly Settlement[]): SettleCall {
-  const groups = new Map<string, Group>();
+  const groups: Group[] = [];
   const singles: number[] = [];
   for (let at = 0; at < settlements.length; at++) {
     const settlement = settlements[at] as Settlement;
@@ -29,28 +30,28 @@ export function settleCall(settlements: readonly Settlement[]): SettleCall {
   }
   // The front of a line is filled from behind, so what comes back to it together keeps its order.
   singles.sort((a, b) => b - a);
-  const completed = [...groups.values()];
   return {
     args: [
-      ...completed.map(({ queue, token, ids, outcomes }) => [queue, token, ids, outcomes]),
+      ...groups.map(({ queue, token, ids, outcomes }) => [queue, String(token), ids, outcomes]),
       false,
       ...singles.map((at) => single(settlements[at] as Settlement)),
     ],
-    positions: [...completed.flatMap(({ positions }) => positions), ...singles],
+    positions: [...groups.flatMap(({ positions }) => positions), ...singles],
   };
 }
 
 type Complete = Extract<Settlement, { kind: "complete" }>;
 
-function addTo(groups: Map<string, Group>, { lease, outcome }: Complete, at: number): void {
-  const token = String(lease.token);
-  const key = outcome === undefined ? token : `${token}+`;
-  let group = groups.get(key);
-  if (group?.queue !== lease.queue) {
-    group = { queue: lease.queue, token, ids: [], outcomes: [], positions: [] };
-    groups.set(groups.has(key) ? `${key} ${at}` : key, group);
+/** There are few groups, and nearly always the last one fits: it is looked at first. */
+function addTo(groups: Group[], { lease, outcome }: Complete, at: number): void {
+  const keeps = outcome !== undefined;
+  const { queue, token } = lease;
+  let group = groups.findLast((one) => one.token === token && one.queue === queue && one.keeps === keeps);
+  if (group === undefined) {
+    group = { queue, token, keeps, ids: [], outcomes: [], positions: [] };
+    groups.push(group);
   }
-  group.ids.push(encodeId(lease.id));
+  group.ids.push(keyOf(lease));
   if (outcome !== undefined) group.outcomes.push(...outcomeArgs(outcome));
   group.positions.push(at);
 }
@@ -61,7 +62,7 @@ function single(settlement: Settlement): Packable {
   const history = ("history" in settlement && settlement.history) || "";
   const reason = kind === "dead" ? settlement.reason : "";
   const outcome = kind === "dead" ? settlement.outcome : undefined;
-  return [kind, lease.queue, String(lease.token), encodeId(lease.id), wait, history, reason, ...outcomeArgs(outcome)];
+  return [kind, lease.queue, String(lease.token), keyOf(lease), wait, history, reason, ...outcomeArgs(outcome)];
 }
 
 /** The script's letters, in the order of the call. */

@@ -1,3 +1,4 @@
+import type { CancelTimer, Clock } from "../../contracts/clock.js";
 import type { Logger } from "../../contracts/logger.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
 import type { Server } from "./server.js";
@@ -12,17 +13,24 @@ interface Channel {
   open: Promise<void>;
 }
 
+/** How often, in ms, the server has to give a sign of life on the connection that listens: silence alone says nothing. */
+const PROBE = 10_000;
+
 /** Who listens to which channel, over the one connection that messages come through. */
 export class Subscriptions {
   readonly #server: Server;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #channels = new Map<string, Channel>();
-  /** Channels that were asked for in this turn of the event loop, and go to the server together. */
-  #asked: string[] = [];
+  /** Channels that were asked for or left in this turn of the event loop, and go to the server together. */
+  #asked = new Set<string>();
   #asking: Promise<void> | undefined;
+  #left = new Set<string>();
+  #cancelProbe: CancelTimer | undefined;
 
-  constructor(server: Server, logger: Logger) {
+  constructor(server: Server, clock: Clock, logger: Logger) {
     this.#server = server;
+    this.#clock = clock;
     this.#logger = logger;
     server.client.listen(
       (channel, message) => this.#deliver(channel, message),
@@ -41,6 +49,7 @@ export class Subscriptions {
     if (channel === undefined) {
       channel = { listeners: new Set(), open: this.#open(key) };
       this.#channels.set(key, channel);
+      this.#probeLater();
     }
     const { listeners, open } = channel;
     listeners.add(hear);
@@ -54,26 +63,45 @@ export class Subscriptions {
   }
 
   #open(key: string): Promise<void> {
-    this.#asked.push(key);
+    this.#asked.add(key);
     this.#asking ??= new Promise<void>((resolve, reject) => {
       setImmediate(() => {
         const asked = this.#asked;
-        this.#asked = [];
+        this.#asked = new Set();
         this.#asking = undefined;
-        this.#server.subscribe(asked).then(resolve, reject);
+        this.#ask(asked).then(resolve, reject);
       });
     });
     return this.#asking;
+  }
+
+  async #ask(asked: ReadonlySet<string>): Promise<void> {
+    const wanted = [...asked].filter((key) => this.#channels.has(key));
+    if (wanted.length === 0) return;
+    await this.#server.subscribe(wanted);
+    // Left while the connection was being opened, when there was nothing to leave yet.
+    for (const key of wanted) if (!this.#channels.has(key)) this.#unsubscribe(key);
   }
 
   #leave(key: string, hear: Hear): void {
     const channel = this.#channels.get(key);
     if (!channel?.listeners.delete(hear) || channel.listeners.size > 0) return;
     this.#channels.delete(key);
-    if (this.#server.closed) return;
-    this.#server.client.unsubscribe([key]).catch((error: unknown) => {
-      // The connection is gone, and the subscription with it.
-      this.#logger.debug({ error }, "a redis channel could not be left");
+    this.#unsubscribe(key);
+  }
+
+  #unsubscribe(key: string): void {
+    if (this.#left.size === 0) setImmediate(() => void this.#sendLeft());
+    this.#left.add(key);
+  }
+
+  async #sendLeft(): Promise<void> {
+    const left = [...this.#left].filter((key) => !this.#channels.has(key));
+    this.#left = new Set();
+    if (this.#server.closed || left.length === 0) return;
+    await this.#server.client.unsubscribe(left).catch((error: unknown) => {
+      // The connection is gone, and the subscriptions with it.
+      this.#logger.debug({ error }, "redis channels could not be left");
     });
   }
 
@@ -87,12 +115,24 @@ export class Subscriptions {
     const keys = [...this.#channels.keys()];
     if (keys.length === 0) return;
     try {
-      await this.#server.client.subscribe(keys);
+      await this.#server.subscribe(keys);
     } catch (error) {
       // It broke again; the next connection comes here too.
       this.#logger.debug({ error }, "redis channels could not be subscribed to again");
       return;
     }
     for (const { listeners } of [...this.#channels.values()]) for (const hear of [...listeners]) hear(undefined);
+  }
+
+  /** A server that is frozen, or a network that swallows everything, leaves a connection that looks well and brings nothing. */
+  #probeLater(): void {
+    this.#cancelProbe ??= this.#clock.schedule(() => {
+      this.#cancelProbe = undefined;
+      if (this.#server.closed || this.#channels.size === 0) return;
+      this.#server
+        .probe()
+        .catch((error: unknown) => this.#logger.debug({ error }, "redis gave no sign of life; connecting again"))
+        .finally(() => this.#probeLater());
+    }, PROBE);
   }
 }

@@ -108,10 +108,6 @@ export class Reader {
     return this.#at;
   }
 
-  get done(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
   /** Goes into an array, and answers its length. Throws a RangeError where there is none. */
   enter(): number {
     const type = this.#bytes.readUInt8(this.#at++);

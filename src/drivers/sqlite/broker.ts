@@ -23,40 +23,23 @@ export interface Shared {
   readonly statements: Statements;
   readonly watcher: Watcher;
   readonly clock: Clock;
+  readonly transactions: UserTransactions;
 }
 
 export class SqliteBroker implements Broker {
   readonly #shared: Shared;
-  readonly #transactions: UserTransactions;
   readonly #consumers = new Set<SqliteConsumer>();
 
-  constructor(shared: Shared, transactions: UserTransactions) {
+  constructor(shared: Shared) {
     this.#shared = shared;
-    this.#transactions = transactions;
   }
 
   async publish(jobs: readonly OutgoingJob[], transaction?: unknown): Promise<PublishStatus[]> {
-    const { store, statements, watcher } = this.#shared;
-    if (transaction !== undefined) return this.#publishWithin(transaction, jobs);
+    const { store, statements, watcher, transactions } = this.#shared;
+    if (transaction !== undefined) return transactions.publish(transaction, jobs);
     const statuses = await store.write("durable", () => publishJobs(statements, jobs, store.now()));
     watcher.touch();
     return statuses;
-  }
-
-  #publishWithin(transaction: unknown, jobs: readonly OutgoingJob[]): PublishStatus[] {
-    const { store } = this.#shared;
-    store.assertOpen();
-    const statuses = this.#transactions.publish(transaction, jobs, store.now());
-    this.#touchWhenCommitted();
-    return statuses;
-  }
-
-  /** A commit on another connection is seen by the watcher; one on the connection that was lent to us is not. */
-  #touchWhenCommitted(): void {
-    const { store, watcher, clock } = this.#shared;
-    if (store.closed) return;
-    if (store.client.inTransaction) clock.schedule(() => this.#touchWhenCommitted(), 1);
-    else watcher.touch();
   }
 
   async consume(options: ConsumeOptions): Promise<Consumer> {

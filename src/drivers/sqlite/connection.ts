@@ -94,8 +94,9 @@ async function open(
   const watcher = new Watcher(client, file.path, clock, (error) => {
     if (!isBusy(error)) logger.warn({ error, location }, "the sqlite file could not be watched");
   });
-  const shared: Shared = { store, watcher, clock, statements: prepareStatements(client) };
-  const broker = new SqliteBroker(shared, new UserTransactions(client, file.path, location));
+  const transactions = new UserTransactions(store, watcher, clock, file.path);
+  const shared: Shared = { store, watcher, clock, transactions, statements: prepareStatements(client) };
+  const broker = new SqliteBroker(shared);
   return {
     broker,
     backend: new SqliteBackend(shared),

@@ -13,9 +13,6 @@ import { fromToken } from "./lease-token.js";
 import { leaseStatuses, settleAll } from "./settle.js";
 import type { Look } from "./statements/claiming.js";
 
-/** `setTimeout` holds no longer than this, 24.8 days; a claim that wakes early looks again. */
-const LONGEST_TIMER = 2_147_483_647;
-
 /** At least so many scheduled jobs move in line when a claim finds them due; more would hold the lock too long. */
 const PROMOTE_MIN = 1000;
 
@@ -91,7 +88,7 @@ export class SqliteConsumer implements Consumer {
         this.#waits.delete(end);
         resolve();
       };
-      const delay = Math.min(Math.max(0, until - clock.now()), LONGEST_TIMER);
+      const delay = Math.max(0, until - clock.now());
       const cancelTimer = clock.schedule(end, delay, true);
       const stopObserving = watcher.observe(end, true);
       signal?.addEventListener("abort", end);
@@ -99,8 +96,9 @@ export class SqliteConsumer implements Consumer {
     });
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<SettleStatus[]> {
-    const { store, statements, watcher } = this.#shared;
+  async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
+    const { store, statements, watcher, transactions } = this.#shared;
+    if (transaction !== undefined) return transactions.settle(transaction, settlements);
     const statuses = await store.write("durable", () => settleAll(statements, settlements, store.now()));
     watcher.touch();
     return statuses;

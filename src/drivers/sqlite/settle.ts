@@ -1,15 +1,19 @@
 import type { Lease, LeaseStatus, Settlement, SettleStatus } from "../../contracts/broker.js";
 import { fromToken, type LeaseKey, toNumber } from "./lease-token.js";
-import type { Statements } from "./statements/index.js";
+import type { SettleStatements } from "./statements/index.js";
 
 /** How each lease stands, all in one statement. */
-export function leaseStatuses(statements: Statements, leases: readonly Lease[]): LeaseStatus[] {
+export function leaseStatuses(statements: SettleStatements, leases: readonly Lease[]): LeaseStatus[] {
   const held = statements.leases.held(leases.map(({ token }) => toNumber(token)));
   return leases.map((_, position) => held.get(position) ?? "lost");
 }
 
 /** Ends attempts, within a transaction of the caller's. */
-export function settleAll(statements: Statements, settlements: readonly Settlement[], now: number): SettleStatus[] {
+export function settleAll(
+  statements: SettleStatements,
+  settlements: readonly Settlement[],
+  now: number,
+): SettleStatus[] {
   const leases = leaseStatuses(
     statements,
     settlements.map(({ lease }) => lease),
@@ -31,7 +35,7 @@ export function settleAll(statements: Statements, settlements: readonly Settleme
 }
 
 /** Puts the job where it goes next, and answers whether that is nowhere: then its row is to be deleted. */
-function endAttempt(statements: Statements, settlement: Settlement, seq: number, now: number): boolean {
+function endAttempt(statements: SettleStatements, settlement: Settlement, seq: number, now: number): boolean {
   if (settlement.kind === "complete") return true;
   const { moving } = statements;
   const lease = statements.leases.get(seq);
@@ -59,7 +63,7 @@ function dueAfter(delay: number, now: number): number {
 }
 
 /** Only a job that was claimed before can have a history. */
-function deleteJobs({ moving }: Statements, gone: readonly LeaseKey[]): void {
+function deleteJobs({ moving }: SettleStatements, gone: readonly LeaseKey[]): void {
   const seqs = gone.map(({ seq }) => seq);
   moving.delete(
     seqs,
@@ -68,7 +72,7 @@ function deleteJobs({ moving }: Statements, gone: readonly LeaseKey[]): void {
 }
 
 function storeOutcomes(
-  { outcomes, sequences }: Statements,
+  { outcomes, sequences }: SettleStatements,
   settlements: readonly Settlement[],
   statuses: readonly SettleStatus[],
   now: number,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Cluster } from "ioredis";
-import { Taskwright, TaskwrightError } from "taskwright";
+import { Taskwright } from "taskwright";
 import { driverConformance } from "taskwright/conformance";
 import { redis } from "taskwright/drivers/redis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -9,7 +9,7 @@ import type { Driver } from "../../../src/contracts/index.js";
 import { RecordingLogger } from "../../core/support.js";
 import { type RedisCluster, startRedisCluster } from "../../support/redis/cluster.js";
 import type { RedisServer } from "../../support/redis/server.js";
-import { until } from "../../support/until.js";
+import { survivesFailover } from "./failover-support.js";
 import { connect, job } from "./outage-support.js";
 
 /** In ms: the smallest that is sure on two busy cores. */
@@ -101,33 +101,9 @@ test.each([
 test("after the end of the master that has the jobs, the worker goes on at its replica, and no replicated job is lost", async () => {
   const own = await startRedisCluster({ replicas: true });
   onTestFinished(() => own.remove());
-  const [producer, consumer] = [appAt(urlOf(own, "shop")), appAt(urlOf(own, "shop"))];
-  const ran = new Set<number>();
-  const note = (n: number) => {
-    ran.add(n);
-    return n;
-  };
-  const here = producer.task("note", note);
-  consumer.task("note", note);
-  await consumer.worker().start();
-  expect(await here.enqueue(0).result({ timeout: "5s" })).toBe(0);
-  const later = producer.task("later", { queue: "later" }, note);
-  for (let n = 1; n <= 50; n++) await later.enqueue(n);
-  const master = await own.ownerOf("{shop}:");
-  expect(await master.ask("WAIT 1 5000")).toBe(":1\r\n");
-  await master.kill("SIGKILL");
-  const errors: unknown[] = [];
-  // The same id makes the retry safe after an answer that was lost.
-  const enqueue = () => here.with({ id: "afterwards" }).enqueue(51);
-  const afterwards = await until("a job is taken", () =>
-    enqueue().catch((error: unknown) => {
-      errors.push(error);
-      throw error;
-    }),
-  );
-  for (const error of errors) expect(error).toBeInstanceOf(TaskwrightError);
-  expect(await afterwards.result({ timeout: "10s" })).toBe(51);
-  consumer.task("later", { queue: "later" }, note);
-  await consumer.worker({ queues: ["later"] }).start();
-  await until("all have run", async () => (ran.size === 52 ? true : undefined));
+  await survivesFailover(urlOf(own, "shop"), async (replicated) => {
+    const master = await own.ownerOf("{shop}:");
+    replicated(await master.ask("WAIT 1 5000"));
+    await master.kill("SIGKILL");
+  });
 });

@@ -179,7 +179,7 @@ test("a missing ioredis is named with the command that installs it", async () =>
   const script = `
     const { openIoredis } = await import(${JSON.stringify(href)});
     const address = { kind: "standalone", nodes: [{ host: "127.0.0.1", port: 1 }], db: 0 };
-    await openIoredis(address, Math.random).catch(({ name, message }) => console.log(name + ": " + message));`;
+    await openIoredis(address, { random: Math.random, timeout: 1000 }).catch(({ name, message }) => console.log(name + ": " + message));`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
   expect(stderr).toBe("");
   expect(stdout).toBe("MissingDependencyError: the redis driver needs ioredis: run `npm install ioredis`\n");

@@ -3,7 +3,7 @@ import { type Logger, Taskwright, type TaskwrightOptions } from "taskwright";
 import { type RedisOptions as DriverOptions, redis } from "taskwright/drivers/redis";
 import { onTestFinished } from "vitest";
 import { systemClock } from "../../../src/clock.js";
-import type { Broker, Connection, Consumer, Lease, OutgoingJob } from "../../../src/contracts/index.js";
+import type { Broker, Clock, Connection, Consumer, Lease, OutgoingJob } from "../../../src/contracts/index.js";
 import { RecordingLogger } from "../../core/support.js";
 import { type RedisOptions, type RedisServer, startRedis } from "../../support/redis/server.js";
 import { until } from "../../support/until.js";
@@ -18,9 +18,9 @@ export async function serve(options: RedisOptions = {}): Promise<RedisServer> {
 /** A connection until the test ends. */
 export async function connect(
   options: DriverOptions | string,
-  logger: Logger = new RecordingLogger(),
+  { logger = new RecordingLogger(), clock = systemClock }: { logger?: Logger; clock?: Clock } = {},
 ): Promise<Required<Connection>> {
-  const connection = await redis(options).connect({ clock: systemClock, random: Math.random, logger });
+  const connection = await redis(options).connect({ clock, random: Math.random, logger });
   onTestFinished(() => connection.close());
   return connection as Required<Connection>;
 }
@@ -79,11 +79,12 @@ export function complete(lease: Lease, outcome?: string) {
   return { kind: "complete", lease, ...(outcome !== undefined && { outcome: record }) } as const;
 }
 
-/** Stands before a server, and loses an answer when it is told to. */
+/** Stands before a server, and loses an answer, or all of them, when it is told to. */
 export class Relay {
   readonly url: string;
   readonly #listener: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #listening = new Set<Socket>();
   #losing: { readonly sign: string; readonly done: () => void } | undefined;
 
   private constructor(listener: Server) {
@@ -110,9 +111,15 @@ export class Relay {
     });
   }
 
+  /** Brings nothing any more to those who listen by now, and leaves their connections as they are. */
+  muteListeners(): void {
+    for (const server of this.#listening) server.removeAllListeners("data").resume();
+  }
+
   #join(client: Socket, server: Socket): void {
     let lost: (() => void) | undefined;
     client.on("data", (request: Buffer) => {
+      if (/\bsubscribe\b/i.test(request.toString("latin1"))) this.#listening.add(server);
       if (this.#losing !== undefined && request.includes(this.#losing.sign)) {
         lost = this.#losing.done;
         this.#losing = undefined;
@@ -132,6 +139,7 @@ export class Relay {
       one.on("error", () => other.destroy());
       one.on("close", () => {
         this.#sockets.delete(one);
+        this.#listening.delete(one);
         other.destroy();
       });
     }

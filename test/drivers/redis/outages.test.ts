@@ -1,6 +1,7 @@
 import { BrokerError, currentJob } from "taskwright";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { ClaimedJob } from "../../../src/contracts/index.js";
+import { systemClock } from "../../../src/clock.js";
+import type { ClaimedJob, Clock, OutcomeRecord } from "../../../src/contracts/index.js";
 import { claim } from "../../../src/drivers/redis/scripts/claim.js";
 import { publish } from "../../../src/drivers/redis/scripts/publish.js";
 import { settle } from "../../../src/drivers/redis/scripts/settle.js";
@@ -42,6 +43,22 @@ describe("a connection that is cut", () => {
     const settled = await consumer.settle(claimed.map((lease) => complete(lease)));
     expect(settled).toEqual(["settled", "settled"]);
     expect(await consumer.claim(NOW)).toEqual([]);
+  });
+
+  test("or brings nothing any more: it is noticed, and everything is subscribed to again", async () => {
+    const server = await serve();
+    const relay = await Relay.before(server.port);
+    // Ten seconds between two signs of life are one here; sockets have their own time.
+    const clock: Clock = { ...systemClock, schedule: (done, ms, keep) => systemClock.schedule(done, ms / 10, keep) };
+    const { notifier, backend } = await connect(`${relay.url}?timeout=2s`, { clock });
+    const heard: (OutcomeRecord | undefined)[] = [];
+    await notifier.subscribe({ kind: "outcome", id: "deaf" }, (outcome) => heard.push(outcome));
+    relay.muteListeners();
+    await until("word that something may have been missed", async () => heard.length > 0 || undefined);
+    expect(heard).toEqual([undefined]);
+    await backend.store([{ id: "deaf", state: "completed", attempt: 1, body: Buffer.from("7"), ttl: 60_000 }]);
+    await until("the outcome", async () => heard.length > 1 || undefined);
+    expect(heard[1]).toMatchObject({ id: "deaf", state: "completed" });
   });
 
   test("after a settle that the server took: the worker asks again and the result is there, once", async () => {
@@ -119,6 +136,25 @@ describe("a server that restarts", () => {
     await early.result({ timeout: "10s" });
     expect(runs.sort()).toEqual([0, 1]);
     expect(await producer.inspect.queues()).toEqual([]);
+  });
+
+  test("and loads its data for a while: calls meanwhile are answered when it has, and workers go on by themselves", async () => {
+    // 20 ms for each key, one for each result, and a word to those who ask after each KiB.
+    const slow = ["save 3600 1", "key-load-delay 20000", "loading-process-events-interval-bytes 1024"];
+    const server = await serve({ config: slow });
+    const [producer, consumer] = [appAt(server.url), appAt(server.url)];
+    const note = producer.task("note", (n: number) => n);
+    consumer.task("note", (n: number) => n);
+    for (let n = 0; n < 50; n++) await note.with({ queue: "later" }).enqueue(n);
+    await consumer.worker({ queues: ["default", "later"] }).start();
+    await until("all of them run", async () => (await producer.inspect.queues()).length === 0 || undefined);
+    const restarted = server.restart();
+    await until("it loads", async () => {
+      const refusal = await server.ask("PING").catch(String);
+      return refusal.includes("LOADING") || undefined;
+    });
+    expect(await note.enqueue(50).result({ timeout: "10s" })).toBe(50);
+    await restarted;
   });
 
   test("without persistence: an idle worker goes on with what comes next, and the scripts are sent again", async () => {

@@ -40,7 +40,7 @@ describe("connecting", () => {
   test("tells of an eviction policy that deletes jobs, and of jobs that are not kept on a disk", async () => {
     const bad = await serve({ config: ["maxmemory 100mb", "maxmemory-policy allkeys-lru"] });
     const logger = new RecordingLogger();
-    const connection = await connect(bad.url, logger);
+    const connection = await connect(bad.url, { logger });
     const warnings = [
       expect.stringMatching(/allkeys-lru.*will delete jobs when its memory is full.*noeviction/),
       expect.stringMatching(/appendonly is off.*CONFIG SET appendonly yes/),
@@ -49,7 +49,7 @@ describe("connecting", () => {
     expect((await connection.ping()).warnings).toEqual(warnings);
     const good = await serve({ appendonly: "everysec" });
     const quiet = new RecordingLogger();
-    expect((await (await connect(good.url, quiet)).ping()).warnings).toEqual([]);
+    expect((await (await connect(good.url, { logger: quiet })).ping()).warnings).toEqual([]);
     expect(quiet.messages("warn")).toEqual([]);
   });
 });

@@ -51,7 +51,7 @@ describe.each(CLIENTS)("publishing in the user's transaction, through %s", (clie
     const { connection, database } = await open();
     const error = await connection.broker.publish([job()], database).catch((thrown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
-    expect(error.message).toMatch(/not inside one: enqueue between BEGIN and COMMIT/);
+    expect(error.message).toMatch(/not inside one: use it between BEGIN and COMMIT/);
     expect(await waiting(connection)).toBe(0);
     database.close();
   });

@@ -66,7 +66,7 @@ export class CeleryBroker implements Broker {
       ...(await Promise.all(listOf(theirs).map((one) => this.#lostThere(one)))).flat(),
     ];
     let recovered = 0;
-    for (const batch of batches(lost)) recovered += Number(await server.run(restore, batch, true));
+    for (const batch of batches(lost)) recovered += Number(await server.run(restore, batch));
     return { recovered };
   }
 

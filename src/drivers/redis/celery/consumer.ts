@@ -43,7 +43,7 @@ export class CeleryConsumer implements Consumer {
     this.#shared = shared;
     this.#options = options;
     this.#onClose = onClose;
-    this.#doorbells = new Doorbells(shared.server.client, options.queues, () => this.#wake());
+    this.#doorbells = new Doorbells(shared.server, options.queues, () => this.#wake());
   }
 
   async claim(request: ClaimRequest): Promise<ClaimedJob[]> {
@@ -64,11 +64,7 @@ export class CeleryConsumer implements Consumer {
     const lists = queues.flatMap((queue) => PRIORITY_STEPS.map((step) => ({ queue, step })));
     const keys = lists.flatMap(({ queue, step }) => [keyOf(queue, step), deadKeyOf(queue)]);
     const token = `${this.#id}.${(++this.#claims).toString(36)}`;
-    const answer = await server.ask(
-      claim,
-      [token, this.#options.lease / 1000, Math.min(max, LARGEST_BATCH), keys],
-      true,
-    );
+    const answer = await server.ask(claim, [token, this.#options.lease / 1000, Math.min(max, LARGEST_BATCH), keys]);
     const [due, claimed] = Array.isArray(answer) ? answer : [];
     const jobs = (Array.isArray(claimed) ? claimed : []).map((one) => this.#take(one, lists));
     return { jobs, due: Number(due) < 0 ? Number.POSITIVE_INFINITY : Number(due) };
@@ -91,7 +87,6 @@ export class CeleryConsumer implements Consumer {
       const letters = await this.#shared.server.letters(
         settle,
         batch.map((one) => this.#settlement(one)),
-        true,
       );
       for (const letter of letters) statuses.push(letter === "1" ? "settled" : "lost");
       for (const { lease } of batch) this.#held.delete(String(lease.token));
@@ -146,7 +141,7 @@ export class CeleryConsumer implements Consumer {
     const statuses: LeaseStatus[] = [];
     for (const batch of batches(leases)) {
       const args = [this.#options.lease / 1000, ...batch.map(({ token }) => String(token))];
-      const letters = await this.#shared.server.letters(extend, args, true);
+      const letters = await this.#shared.server.letters(extend, args);
       for (const letter of letters) statuses.push(letter === "h" ? "held" : "lost");
     }
     return statuses;
@@ -173,7 +168,7 @@ export class CeleryConsumer implements Consumer {
         signal?.removeEventListener("abort", end);
         resolve();
       };
-      const cancel = this.#shared.clock.schedule(end, Math.max(1, Math.ceil(ms)), true);
+      const cancel = this.#shared.clock.schedule(end, Math.max(1, Math.ceil(ms)));
       this.#waits.add(end);
       signal?.addEventListener("abort", end, { once: true });
     });

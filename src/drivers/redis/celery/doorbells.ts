@@ -1,4 +1,5 @@
 import type { RedisClient } from "../client/client.js";
+import type { Server } from "../server.js";
 
 /**
  * Tells that a queue is no longer empty, without taking anything from it: on a connection of its own for each queue, the
@@ -6,25 +7,29 @@ import type { RedisClient } from "../client/client.js";
  * blocking pop, leaves a message in nobody's hands for a moment; a worker killed then loses it.
  */
 export class Doorbells {
-  readonly #client: RedisClient;
+  readonly #server: Server;
   readonly #queues: readonly string[];
   readonly #ring: () => void;
   readonly #waiting = new Set<string>();
   readonly #connections = new Map<string, RedisClient>();
   #closed = false;
 
-  constructor(client: RedisClient, queues: readonly string[], ring: () => void) {
-    this.#client = client;
+  constructor(server: Server, queues: readonly string[], ring: () => void) {
+    this.#server = server;
     this.#queues = queues;
     this.#ring = ring;
   }
 
-  /** Rings once when any queue has a message, within so many ms. */
+  /**
+   * Rings once when any queue has a message, within so many ms. Half of the time that the server has to answer in is the
+   * most: a connection that is silent for all of it counts as broken.
+   */
   listen(ms: number): void {
+    const wait = Math.min(ms, this.#server.timeout / 2);
     for (const queue of this.#queues) {
       if (this.#waiting.has(queue) || this.#closed) continue;
       this.#waiting.add(queue);
-      void this.#await(queue, ms).then((rung) => {
+      void this.#await(queue, wait).then((rung) => {
         this.#waiting.delete(queue);
         if (rung) this.#ring();
       });
@@ -42,7 +47,7 @@ export class Doorbells {
   async #await(queue: string, ms: number): Promise<boolean> {
     let connection = this.#connections.get(queue);
     if (connection === undefined) {
-      connection = this.#client.another();
+      connection = this.#server.client.another();
       this.#connections.set(queue, connection);
     }
     try {

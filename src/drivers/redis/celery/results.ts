@@ -37,7 +37,7 @@ export class CeleryResults implements ResultBackend {
   }
 
   async store(outcomes: readonly Kept[]): Promise<void> {
-    for (const batch of batches(outcomes)) await this.#server.run(storeResults, batch.map(resultArgs), true);
+    for (const batch of batches(outcomes)) await this.#server.run(storeResults, batch.map(resultArgs));
   }
 
   async mark(states: readonly Kept[]): Promise<void> {
@@ -96,13 +96,13 @@ export class CeleryJoiner implements Joiner {
   }
 
   async expect(group: string, parts: number, ttl?: number): Promise<void> {
-    await this.#server.run(expectParts, [groupKey(group, ".s"), String(parts), secondsOf(ttl)], true);
+    await this.#server.run(expectParts, [groupKey(group, ".s"), String(parts), secondsOf(ttl)]);
   }
 
   async arrive({ group, index, part, ttl }: Arrival): Promise<readonly Uint8Array[] | undefined> {
     const keys = [".j", ".t", ".s"].map((suffix) => groupKey(group, suffix));
     const position = index === undefined ? "inf" : String(index);
-    const parts = await this.#server.ask(addPart, [...keys, part, position, secondsOf(ttl)], true);
+    const parts = await this.#server.ask(addPart, [...keys, part, position, secondsOf(ttl)]);
     return Array.isArray(parts) ? parts.filter((one): one is Buffer => Buffer.isBuffer(one)) : undefined;
   }
 

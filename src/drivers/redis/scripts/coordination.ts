@@ -1,4 +1,4 @@
-import { script } from "./script.js";
+import { growingScript, script } from "./script.js";
 
 /** Entries that have expired are still listed; whoever meets one takes it off. */
 const ENTRIES = `
@@ -10,7 +10,7 @@ end
 `;
 
 /** Writes an entry: `{key, value, ttl or 0, version asked for or -1}`. Answers 1, or 0 where the version is another. */
-export const putEntry = script(`${ENTRIES}
+export const putEntry = growingScript(`${ENTRIES}
 local key, value, ttl, wanted = unpack(args)
 if wanted >= 0 then
   local present = valueOf(key)
@@ -42,7 +42,7 @@ return cmsgpack.pack(found)
 `);
 
 /** Adds to a counter: `{key, by, ttl or 0}`. Answers its new value. */
-export const increment = script(`
+export const increment = growingScript(`
 local key, by, ttl = unpack(args)
 local value = call('INCRBY', P .. 'counter:' .. key, by)
 if ttl > 0 then call('PEXPIRE', P .. 'counter:' .. key, ttl) end

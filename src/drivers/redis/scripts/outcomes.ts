@@ -1,4 +1,4 @@
-import { script } from "./script.js";
+import { growingScript, script } from "./script.js";
 
 /**
  * Keeps outcomes: `{name, attempt, value, ttl}` each. One that is older, by its attempt, than the one there is ignored.
@@ -26,7 +26,7 @@ return forgotten
  * Adds to what jobs told: `{name, has progress, progress, lines, ttl}` each. Called by `ResultBackend.report`. Up to six
  * commands a report.
  */
-export const report = script(`
+export const report = growingScript(`
 for _, one in ipairs(args) do
   local name, hasProgress, progress, lines, ttl = unpack(one)
   local key, log = P .. 'report:' .. name, P .. 'log:' .. name

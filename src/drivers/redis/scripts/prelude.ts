@@ -109,26 +109,42 @@ local function dueOf(kind, queue)
   return call('ZRANGEBYSCORE', P .. kind .. queue, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1000)
 end
 
--- Moves up to 2,000 jobs of a queue whose time has come into their lines, in the order of their times.
-local function promoteQueue(queue)
-  local scheduled, retrying = dueOf('scheduled:', queue), dueOf('retrying:', queue)
-  local s, r, moved = 1, 1, 0
+-- Two lists of ids and their times as one, in the order of their times.
+local function merge(scheduled, retrying)
+  local ids, s, r = {}, 1, 1
   while s <= #scheduled or r <= #retrying do
-    local id
     if r > #retrying or (s <= #scheduled and tonumber(scheduled[s + 1]) <= tonumber(retrying[r + 1])) then
-      id, s = scheduled[s], s + 2
-      call('ZREM', P .. 'scheduled:' .. queue, id)
+      ids[#ids + 1], s = scheduled[s], s + 2
     else
-      id, r = retrying[r], r + 2
-      call('ZREM', P .. 'retrying:' .. queue, id)
-    end
-    local record = call('HGET', P .. 'jobs', id)
-    if record then
-      enter(queue, (placeOf(record)), {id})
-      moved = moved + 1
+      ids[#ids + 1], r = retrying[r], r + 2
     end
   end
-  local first
+  return ids
+end
+
+-- Puts jobs in their lines, in this order within each. Answers how many are still there.
+local function enterAll(queue, ids)
+  local records, lines, moved = call('HMGET', P .. 'jobs', unpack(ids)), {}, 0
+  for at, id in ipairs(ids) do
+    if records[at] then
+      local priority = placeOf(records[at])
+      local line = lines[priority] or {}
+      lines[priority], line[#line + 1], moved = line, id, moved + 1
+    end
+  end
+  for priority, line in pairs(lines) do enter(queue, priority, line) end
+  return moved
+end
+
+-- Moves up to 2,000 jobs of a queue whose time has come into their lines, in the order of their times.
+local function promoteQueue(queue)
+  local ids = merge(dueOf('scheduled:', queue), dueOf('retrying:', queue))
+  local moved, first = 0, nil
+  if #ids > 0 then
+    many('ZREM', P .. 'scheduled:' .. queue, ids)
+    many('ZREM', P .. 'retrying:' .. queue, ids)
+    moved = enterAll(queue, ids)
+  end
   for _, kind in ipairs({'scheduled:', 'retrying:'}) do
     local head = call('ZRANGE', P .. kind .. queue, 0, 0, 'WITHSCORES')
     if head[2] and (not first or tonumber(head[2]) < first) then first = tonumber(head[2]) end

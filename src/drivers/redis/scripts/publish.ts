@@ -1,4 +1,4 @@
-import { script } from "./script.js";
+import { growingScript } from "./script.js";
 
 /**
  * Takes new jobs in, all of them or, where Redis refuses, none. Arguments: runs of consecutive jobs that go the same way,
@@ -8,7 +8,7 @@ import { script } from "./script.js";
  *
  * Called by `Broker.publish`. Two commands a run, however many jobs are in it; about six a job with an id of the caller's.
  */
-export const publish = script(`
+export const publish = growingScript(`
 promote()
 local created = {}
 

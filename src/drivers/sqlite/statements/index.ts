@@ -18,15 +18,25 @@ export type Statements = ReturnType<typeof prepareStatements>;
 export function prepareStatements(client: Client) {
   return {
     ...preparePublishing(client, true),
+    ...prepareSettling(client),
     claiming: claiming(client),
-    leases: leases(client),
-    moving: moving(client),
-    outcomes: outcomes(client),
     reports: reports(client),
     entries: entries(client),
     places: places(client),
     listing: listing(client),
     upkeep: upkeep(client),
+  };
+}
+
+/** What settling needs, on the driver's connection or on a user's. */
+export type SettleStatements = ReturnType<typeof prepareSettling>;
+
+export function prepareSettling(client: Client) {
+  return {
+    sequences: sequences(client),
+    leases: leases(client),
+    moving: moving(client),
+    outcomes: outcomes(client),
   };
 }
 

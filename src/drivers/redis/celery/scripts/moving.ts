@@ -1,10 +1,10 @@
-import { celeryScript } from "./script.js";
+import { celeryScript, growingCeleryScript } from "./script.js";
 
 /**
  * Publishes messages: `{key, message, ...}`, then the bindings `{exchange and queue, member, ...}`. Called by
  * `Broker.publish`. One command a message.
  */
-export const publish = celeryScript(`
+export const publish = growingCeleryScript(`
 for at = 1, #args[1], 2 do call('LPUSH', args[1][at], args[1][at + 1]) end
 for at = 1, #args[2], 2 do call('SADD', '_kombu.binding.' .. args[2][at], args[2][at + 1]) end
 `);

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import type { Script } from "../../scripts/script.js";
+import { compiled, type Script } from "../../scripts/script.js";
 
 /**
  * What the scripts for Celery's keys share. The keys are kombu's, without a prefix; those of our own begin with `KEYS[1]`:
@@ -70,13 +69,13 @@ local function keep(key, value, ttl, over)
 end
 `;
 
-/** A script on Celery's keys. */
+/** A script on Celery's keys. What it does makes room, or has to be kept all the same: full memory does not stop it. */
 export function celeryScript(body: string): Script {
-  const source = `${PRELUDE}${body}`;
-  const whenFull = `#!lua flags=allow-oom,allow-cross-slot-keys\n${source}`;
-  return { source, digest: digestOf(source), whenFull: { source: whenFull, digest: digestOf(whenFull) } };
+  const { source } = growingCeleryScript(body);
+  return { ...compiled(source), whenFull: compiled(`#!lua flags=allow-oom,allow-cross-slot-keys\n${source}`) };
 }
 
-function digestOf(source: string): string {
-  return createHash("sha1").update(source).digest("hex");
+/** The same for a script that adds data, which a server refuses when its memory is full. */
+export function growingCeleryScript(body: string): Script {
+  return compiled(`${PRELUDE}${body}`);
 }

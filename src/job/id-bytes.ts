@@ -4,7 +4,7 @@ const UUID_BYTES = 16;
 const UUID_LENGTH = 36;
 const DASH = 0x2d;
 /** Where the dashes of a UUID are. */
-const DASHES: ReadonlySet<number> = new Set([8, 13, 18, 23]);
+const DASHES = [8, 13, 18, 23];
 const NOT_HEX = 0x10;
 
 /** The value of each lower-case hexadecimal digit, by its character code. */
@@ -14,10 +14,10 @@ const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => {
 });
 
 /** Where the 32 digits of a UUID are. */
-const PLACES = Uint8Array.from({ length: UUID_LENGTH }, (_, at) => at).filter((at) => !DASHES.has(at));
+const PLACES = Uint8Array.from({ length: UUID_LENGTH }, (_, at) => at).filter((at) => !DASHES.includes(at));
 
 /**
- * An id as Redis keeps it: 16 bytes for a UUID, which nearly all are, instead of 36; any other text behind a mark. Digit by
+ * An id as servers keep it: 16 bytes for a UUID, which nearly all are, instead of 36; any other text behind a mark. Digit by
  * digit it takes 0.1 microseconds; a regular expression, five slices and a hexadecimal write took 0.4.
  */
 export function encodeId(id: string): Uint8Array {
@@ -44,7 +44,7 @@ function encodeText(id: string): Uint8Array {
   return Buffer.concat([Buffer.alloc(marks, TEXT_MARK), text]);
 }
 
-/** The id between two places of what Redis sent. */
+/** The id between two places of what a server sent. */
 export function decodeId(bytes: Buffer, from = 0, to = bytes.length): string {
   if (to - from !== UUID_BYTES) return bytes.toString("utf8", from + (bytes[from + 1] === TEXT_MARK ? 2 : 1), to);
   const hex = bytes.toString("hex", from, to);

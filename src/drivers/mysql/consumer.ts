@@ -1,0 +1,193 @@
+import { randomBytes } from "node:crypto";
+import type {
+  ClaimedJob,
+  ClaimRequest,
+  ConsumeOptions,
+  Consumer,
+  Lease,
+  LeaseStatus,
+  Settlement,
+  SettleStatus,
+} from "../../contracts/broker.js";
+import type { Clock } from "../../contracts/clock.js";
+import { TaskwrightError } from "../../job/errors.js";
+import type { PooledSession } from "./client/client.js";
+import type { Poller } from "./poller.js";
+import { giveBack, settleAll } from "./settle.js";
+import type { Statements } from "./statements/index.js";
+import type { Store } from "./store.js";
+import type { UserTransactions } from "./user-transaction.js";
+
+/** At least so many jobs that have become due move in line at once. */
+const PROMOTE_MIN = 1000;
+/** Milliseconds between two looks for jobs that have become due, of a worker whose claims come back full. */
+const PROMOTE_EVERY = 10;
+const TOKEN_BYTES = 6;
+
+/** What the contracts of one connection share. */
+export interface Shared {
+  readonly store: Store;
+  readonly statements: Statements;
+  readonly poller: Poller;
+  readonly clock: Clock;
+  readonly transactions: UserTransactions;
+}
+
+export class MysqlConsumer implements Consumer {
+  readonly #shared: Shared;
+  readonly #options: ConsumeOptions;
+  readonly #onClose: () => void;
+  readonly #stopHolding: () => void;
+  /** Ends the waits of pending claims. */
+  readonly #waits = new Set<() => void>();
+  /** When jobs of a queue that had become due were last moved in line. */
+  readonly #promoted = new Map<string, number>();
+  /** Tokens of claims whose answer was lost: what they leased is given back before the next one. */
+  readonly #unanswered = new Set<number>();
+  #closed = false;
+
+  constructor(shared: Shared, options: ConsumeOptions, onClose: () => void) {
+    this.#shared = shared;
+    this.#options = options;
+    this.#onClose = onClose;
+    this.#stopHolding = shared.poller.hold(options);
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimedJob[]> {
+    const { poller, clock } = this.#shared;
+    const deadline = clock.now() + request.wait;
+    for (;;) {
+      if (this.#closed || request.signal?.aborted) return [];
+      const jobs = await this.#claimNow(request);
+      if (jobs.length > 0) poller.noteWork();
+      const left = deadline - clock.now();
+      if (jobs.length > 0 || left <= 0 || this.#closed || request.signal?.aborted) return jobs;
+      await this.#wait(request.queues, left, request.signal);
+    }
+  }
+
+  async #claimNow(request: ClaimRequest): Promise<ClaimedJob[]> {
+    await this.#giveBack();
+    const token = newToken();
+    try {
+      return await this.#claimAs(token, request);
+    } catch (error) {
+      if (error instanceof TaskwrightError && error.outcome === "unknown") this.#unanswered.add(token);
+      throw error;
+    }
+  }
+
+  /** Jobs that an earlier claim leased while its answer was lost on the way. Their leases would only pass. */
+  async #giveBack(): Promise<void> {
+    const { store, statements } = this.#shared;
+    for (const token of this.#unanswered) {
+      await store.write((session) => giveBack(statements, session, token));
+      this.#unanswered.delete(token);
+    }
+  }
+
+  #claimAs(token: number, { queues, max }: ClaimRequest): Promise<ClaimedJob[]> {
+    const { store, statements } = this.#shared;
+    return store.write(async (session) => {
+      const looked = queues.length > 1 ? await statements.looking.look(session, queues, []) : undefined;
+      const jobs: ClaimedJob[] = [];
+      for (const queue of queues) {
+        if (jobs.length >= max) break;
+        if (looked === undefined || looked.ready.has(queue)) {
+          jobs.push(...(await this.#claimFrom(session, queue, max - jobs.length, token)));
+        }
+      }
+      return jobs;
+    });
+  }
+
+  /** From one queue. What has become due is moved in line where that is not enough, and now and then where it is. */
+  async #claimFrom(session: PooledSession, queue: string, max: number, token: number): Promise<ClaimedJob[]> {
+    const { claiming } = this.#shared.statements;
+    const { worker, lease } = this.#options;
+    const terms = { lease, worker, token };
+    const first = await this.#promoteNowAndThen(session, queue, max);
+    const jobs = await claiming.claim(session, queue, { ...terms, max });
+    if (jobs.length >= max || first || (await this.#promote(session, queue, max)) === 0) return jobs;
+    return [...jobs, ...(await claiming.claim(session, queue, { ...terms, max: max - jobs.length }))];
+  }
+
+  async #promoteNowAndThen(session: PooledSession, queue: string, max: number): Promise<boolean> {
+    const last = this.#promoted.get(queue) ?? Number.NEGATIVE_INFINITY;
+    if (this.#shared.clock.now() - last < PROMOTE_EVERY) return false;
+    await this.#promote(session, queue, max);
+    return true;
+  }
+
+  async #promote(session: PooledSession, queue: string, max: number): Promise<number> {
+    const promoted = await this.#shared.statements.claiming.promote(session, queue, Math.max(max, PROMOTE_MIN));
+    this.#promoted.set(queue, this.#shared.clock.now());
+    return promoted;
+  }
+
+  /** Waits until there may be work, for `ms`, or until the claim is to end. */
+  #wait(queues: readonly string[], ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock, poller } = this.#shared;
+    return new Promise((resolve, reject) => {
+      const stop = (): void => {
+        cancelTimer();
+        stopWaiting();
+        signal?.removeEventListener("abort", end);
+        this.#waits.delete(end);
+      };
+      const end = (): void => {
+        stop();
+        resolve();
+      };
+      const fail = (error: unknown): void => {
+        stop();
+        reject(error);
+      };
+      const cancelTimer = clock.schedule(end, Math.max(1, Math.ceil(ms)), true);
+      const stopWaiting = poller.wait({ queues, wake: end, fail });
+      signal?.addEventListener("abort", end);
+      this.#waits.add(end);
+    });
+  }
+
+  async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
+    const { store, statements, poller, transactions } = this.#shared;
+    if (settlements.length === 0) return [];
+    if (transaction !== undefined) {
+      store.assertOpen();
+      return transactions.within(transaction, (session) => settleAll(statements, session, settlements));
+    }
+    const statuses = await store.write((session) => settleAll(statements, session, settlements));
+    if (settlements.some(({ kind }) => kind === "retry" || kind === "release")) poller.touch();
+    return statuses;
+  }
+
+  async extend(leases: readonly Lease[]): Promise<LeaseStatus[]> {
+    const { store, statements } = this.#shared;
+    if (leases.length === 0) return [];
+    const ids = leases.map(({ id }) => id);
+    return store.write(async (session) => {
+      const stored = await statements.leases.lock(session, ids);
+      const statuses = leases.map(({ id, token }): LeaseStatus => {
+        const lease = stored.get(id);
+        if (lease === undefined || lease.token !== token) return "lost";
+        return lease.cancel ? "cancel" : "held";
+      });
+      const held = ids.filter((_, position) => statuses[position] !== "lost");
+      await statements.leases.extend(session, held, this.#options.lease);
+      return statuses;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stopHolding();
+    for (const end of [...this.#waits]) end();
+    this.#onClose();
+  }
+}
+
+/** Differs for each claim: 48 random bits, which fit a number. */
+function newToken(): number {
+  return randomBytes(TOKEN_BYTES).readUIntBE(0, TOKEN_BYTES);
+}

@@ -1,0 +1,78 @@
+import type { SqlTransaction } from "../../contracts/transaction.js";
+import { ConfigError } from "../../job/errors.js";
+import type { Session } from "./client/client.js";
+import { adoptConnection } from "./client/mysql2.js";
+import { isNotPreparable, toTaskwrightError } from "./errors.js";
+
+const SAVEPOINT = "taskwright";
+
+/** Work on connections of the user's, inside the transactions that are open on them. */
+export class UserTransactions {
+  readonly #location: string;
+
+  constructor(location: string) {
+    this.#location = location;
+  }
+
+  /**
+   * Either all of the work is in the user's transaction, or none, and it throws. A deadlock has ended the whole
+   * transaction: only the user can do it again.
+   *
+   * @throws {ConfigError} when `transaction` is neither a connection of mysql2 nor an adapter's transaction for MySQL.
+   */
+  async within<T>(transaction: unknown, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = toSession(transaction);
+    try {
+      return await withinSavepoint(session, work);
+    } catch (error) {
+      throw toTaskwrightError(error, `${this.#location} (in your transaction)`, "none");
+    }
+  }
+}
+
+/** A user who catches our error and commits must not commit half a batch. */
+async function withinSavepoint<T>(session: Session, work: (session: Session) => Promise<T>): Promise<T> {
+  const saved = await savepoint(session);
+  try {
+    const result = await work(session);
+    if (saved) await session.run(`RELEASE SAVEPOINT ${SAVEPOINT}`);
+    return result;
+  } catch (error) {
+    // After a deadlock, or on a connection that is lost, there is no savepoint left, nor anything that was written.
+    if (saved) await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`).catch(() => {});
+    throw error;
+  }
+}
+
+/** MySQL has none for an ORM that prepares every statement. MariaDB has, since 10.6. */
+async function savepoint(session: Session): Promise<boolean> {
+  try {
+    await session.run(`SAVEPOINT ${SAVEPOINT}`);
+    return true;
+  } catch (error) {
+    if (isNotPreparable(error)) return false;
+    throw error;
+  }
+}
+
+function toSession(transaction: unknown): Session {
+  if (isSqlTransaction(transaction)) {
+    if (transaction.dialect !== "mysql") {
+      throw new ConfigError(
+        `the transaction is one of ${transaction.dialect}, and jobs are in MySQL: they must be in one database`,
+      );
+    }
+    return { run: (sql, parameters = []) => transaction.query(sql, parameters) };
+  }
+  const session = adoptConnection(transaction);
+  if (session !== undefined) return session;
+  throw new ConfigError(
+    "the transaction is no connection of mysql2/promise: give the one on which you called beginTransaction(), or what an adapter such as fromKnex() makes of an ORM's",
+  );
+}
+
+function isSqlTransaction(value: unknown): value is SqlTransaction {
+  if (typeof value !== "object" || value === null) return false;
+  const { dialect, query } = value as { dialect?: unknown; query?: unknown };
+  return typeof dialect === "string" && typeof query === "function";
+}
