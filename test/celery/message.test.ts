@@ -127,6 +127,8 @@ describe("messages that we write", () => {
         fc.option(fc.integer({ min: 0, max: 4e12 }), { nil: undefined }),
         fc.nat(1000),
         (args, kwargs, form, eta, retries) => {
+          // msgpackr reads such a key as "__proto_", so that it never sets a prototype.
+          fc.pre(form === "json" || !JSON.stringify([args, kwargs]).includes("__proto__"));
           const raw = writeRaw(writeMessage({ ...draft, args, kwargs, form, eta, expires: eta, retries }), "tag");
           const message = readMessage(envelopeOf(Buffer.from(raw)));
           expect({ ...message, args: same(message.args), kwargs: same(message.kwargs) }).toMatchObject({
