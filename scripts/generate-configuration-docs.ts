@@ -57,6 +57,7 @@ const GROUPS: readonly (readonly [title: string, text: string, prefix: RegExp])[
     "A task's own options are stronger, and those of `task.with({ ... })` stronger still.",
     /^defaults\./,
   ],
+  ["Celery", 'With `protocol: "celery"`; see [Celery](celery.md).', /^celery\./],
   ["Workers", "Also the options of `app.worker({ ... })`, there without the `worker.` before them.", /^worker\./],
 ];
 

@@ -19,7 +19,8 @@ import { defaultLogger, delegate } from "./logger.js";
 import type { Middleware } from "./middleware/middleware.js";
 import { MiddlewareStack } from "./middleware/stack.js";
 import { type MigrateOptions, type MigrationReport, migrate } from "./migrate.js";
-import { queuesOf, Routes, type Runtime, type Services } from "./runtime.js";
+import { nativeProtocol } from "./protocol.js";
+import { type Protocols, queuesOf, Routes, type Runtime, type Services, wayOf } from "./runtime.js";
 import { takeAll } from "./settled.js";
 import {
   type AnyTask,
@@ -367,10 +368,19 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     const settings = await this.settings();
     const connections = new Connections(this.#services);
     this.#connections = connections;
-    const routes = new Routes(connections, this.#services.clock, () => queuesOf(settings, this.#services.tasks));
-    const route = await routes.open(settings.broker, settings.backend);
-    const coordinator = route.coordinator;
     const codec = this.#codec(settings);
+    const protocols: Protocols = {
+      taskwright: async () => nativeProtocol(codec, this.errors),
+      celery: async () => {
+        const { celeryProtocol } = await import("./celery/protocol.js");
+        return celeryProtocol({ ...this.#services, settings });
+      },
+    };
+    const routes = new Routes(connections, this.#services.clock, protocols, () =>
+      queuesOf(settings, this.#services.tasks),
+    );
+    const route = await routes.open(wayOf(settings, {}));
+    const coordinator = route.coordinator;
     const { inspect } = this;
     this.#runtime = { ...this.#services, settings, codec, route, routes, inspect, coordinator };
     return this.#runtime;

@@ -1,7 +1,8 @@
 import type { Connection, Driver, DriverEnvironment } from "./contracts/index.js";
 import { driverFromUrl } from "./drivers/index.js";
 import { type Interceptor, intercept } from "./intercept.js";
-import { BrokerError, TaskwrightError } from "./job/errors.js";
+import { BrokerError, ConfigError, TaskwrightError } from "./job/errors.js";
+import type { Protocol } from "./protocol.js";
 
 /** A driver and its open connection. */
 export interface OpenDriver {
@@ -12,25 +13,31 @@ export interface OpenDriver {
 /** The connections of one app: each place is opened once, however many jobs, workers and calls name it. */
 export class Connections {
   readonly #environment: DriverEnvironment;
-  readonly #opened = new Map<string | Driver, Promise<OpenDriver>>();
+  readonly #opened: Record<Protocol["name"], Map<string | Driver, Promise<OpenDriver>>> = {
+    taskwright: new Map(),
+    celery: new Map(),
+  };
 
   constructor(environment: DriverEnvironment) {
     this.#environment = environment;
   }
 
   /** Opens a place, or answers with the open one. A failure is not kept: the next call tries again. */
-  open(place: string | Driver): Promise<OpenDriver> {
-    const known = this.#opened.get(place);
+  open(place: string | Driver, protocol: Protocol["name"]): Promise<OpenDriver> {
+    const opened = this.#opened[protocol];
+    const known = opened.get(place);
     if (known !== undefined) return known;
-    const opening = this.#open(place);
-    this.#opened.set(place, opening);
-    opening.catch(() => this.#opened.delete(place));
+    const opening = this.#open(place, protocol);
+    opened.set(place, opening);
+    opening.catch(() => opened.delete(place));
     return opening;
   }
 
   async close(): Promise<void> {
-    const opened = [...this.#opened.values()];
-    this.#opened.clear();
+    const { taskwright, celery } = this.#opened;
+    const opened = [...taskwright.values(), ...celery.values()];
+    taskwright.clear();
+    celery.clear();
     const settled = await Promise.allSettled(opened);
     const open = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     const closed = await Promise.allSettled(open.map(({ connection }) => connection.close()));
@@ -38,11 +45,19 @@ export class Connections {
     if (errors.length > 0) throw new AggregateError(errors, "a connection did not close cleanly");
   }
 
-  async #open(place: string | Driver): Promise<OpenDriver> {
-    const driver = typeof place === "string" ? await driverFromUrl(place) : place;
+  async #open(place: string | Driver, protocol: Protocol["name"]): Promise<OpenDriver> {
+    const driver = typeof place === "string" ? await driverFromUrl(place, protocol) : place;
+    requireProtocol(driver, protocol);
     const connection = await driver.connect(this.#environment);
     return { driver, connection: intercept(driver.name, connection, typedErrors) };
   }
+}
+
+function requireProtocol({ name, protocol = "taskwright" }: Driver, wanted: Protocol["name"]): void {
+  if (protocol === wanted) return;
+  throw new ConfigError(
+    `the ${name} driver was made for the ${protocol} protocol, and this speaks ${wanted}: make it with protocol: "${wanted}"`,
+  );
 }
 
 /** Whatever a driver throws reaches the core as a TaskwrightError; one it did not expect may have taken effect. */

@@ -10,6 +10,8 @@ export interface DriverCall {
     | "coordinator"
     | "notifier"
     | "inspector"
+    | "joiner"
+    | "exchanges"
     | "queueInspector"
     | "broadcaster";
   readonly method: string;
@@ -28,6 +30,8 @@ const CONTRACTS = [
   "coordinator",
   "notifier",
   "inspector",
+  "joiner",
+  "exchanges",
   "queueInspector",
   "broadcaster",
 ] as const;

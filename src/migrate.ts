@@ -30,20 +30,20 @@ interface Place {
   readonly driver: Driver;
 }
 
+type PlaceSettings = Pick<Settings, "broker" | "backend" | "protocol">;
+
 /** The drivers of an app's settings, none of them opened: the backend's only where it is another place than the broker. */
-export async function placesOf({ broker, backend }: Pick<Settings, "broker" | "backend">): Promise<Place[]> {
+export async function placesOf({ broker, backend, protocol }: PlaceSettings): Promise<Place[]> {
+  const driverOf = async (place: string | Driver) =>
+    typeof place === "string" ? driverFromUrl(place, protocol) : place;
   const places: Place[] = [{ role: "broker", driver: await driverOf(broker) }];
   if (backend !== undefined && backend !== broker) places.push({ role: "backend", driver: await driverOf(backend) });
   return places;
 }
 
-async function driverOf(place: string | Driver): Promise<Driver> {
-  return typeof place === "string" ? driverFromUrl(place) : place;
-}
-
 /** Brings the schemas of all places to what their drivers need, one place after the other. */
 export async function migrate(
-  settings: Pick<Settings, "broker" | "backend">,
+  settings: PlaceSettings,
   environment: DriverEnvironment,
   { dryRun = false }: MigrateOptions = {},
 ): Promise<MigrationReport[]> {

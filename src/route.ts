@@ -14,6 +14,7 @@ import type {
 import { ByQueue } from "./inspect/by-queue.js";
 import { NoResultError, UnsupportedError } from "./job/errors.js";
 import type { OpenAccess } from "./job/handle.js";
+import type { Protocol } from "./protocol.js";
 import { closedError, OutcomeWatch } from "./results/outcome-watch.js";
 import type { Runtime } from "./runtime.js";
 import { inTurn } from "./transactions.js";
@@ -37,11 +38,20 @@ export interface SendingOptions {
   readonly transaction?: object | undefined;
 }
 
+/** What a route has of its app. */
+export interface RouteTerms {
+  readonly protocol: Protocol;
+  /** Names the queues that the app knows. */
+  readonly queues: () => readonly string[];
+}
+
 /** Where a job goes, and where its outcome is looked for. */
 export class Route {
   readonly broker: Broker;
   /** Whether settling a job stores its outcome in the same step. */
   readonly atomicOutcomes: boolean;
+  /** How jobs and outcomes are written. */
+  readonly protocol: Protocol;
   readonly at: OpenDriver;
   /** Where outcomes are kept, if anywhere. */
   readonly backendAt: OpenDriver | undefined;
@@ -52,14 +62,12 @@ export class Route {
   readonly #publishing: Batcher<Publishing>;
   readonly #broadcasting: Batcher<Publishing>;
 
-  /**
-   * @param queues - Names those that the app knows.
-   * @throws UnsupportedError when `at` has no broker.
-   */
-  constructor(at: OpenDriver, backendAt: OpenDriver | undefined, clock: Clock, queues: () => readonly string[]) {
+  /** @throws UnsupportedError when `at` has no broker. */
+  constructor(at: OpenDriver, backendAt: OpenDriver | undefined, clock: Clock, { protocol, queues }: RouteTerms) {
     const { broker } = at.connection;
     if (broker === undefined) throw new UnsupportedError(`${at.driver.name} is no broker: it cannot move jobs`);
     this.broker = broker;
+    this.protocol = protocol;
     this.at = at;
     this.backendAt = backendAt;
     this.#queues = queues;

@@ -6,6 +6,7 @@ import type { Inspect } from "./inspect/inspect.js";
 import type { Codec, ErrorRegistry } from "./job/codec/index.js";
 import type { ResolvedOptions } from "./job/options.js";
 import type { MiddlewareStack } from "./middleware/stack.js";
+import type { Protocol } from "./protocol.js";
 import { Route } from "./route.js";
 import { type AnyTask, DEFINITION } from "./task.js";
 
@@ -34,57 +35,91 @@ export interface Runtime extends Services {
   readonly coordinator: Coordinator | undefined;
 }
 
+/** Where jobs and outcomes go, and how they are written. */
+export interface Way {
+  readonly protocol: Protocol["name"];
+  readonly broker: string | Driver;
+  /** Absent: the broker's own, where it has one. */
+  readonly backend: string | Driver | undefined;
+}
+
+/** Routes to one broker, by protocol and backend. */
+type Known = Readonly<Record<Protocol["name"], Map<string | Driver | undefined, Promise<Route>>>>;
+
+/** The protocols, each loaded when it is first spoken. */
+export type Protocols = Readonly<Record<Protocol["name"], () => Promise<Protocol>>>;
+
 /** The routes of an app: its own, and those that single calls ask for. */
 export class Routes {
   readonly #connections: Connections;
   readonly #clock: Clock;
+  readonly #protocols: Protocols;
   readonly #queues: () => readonly string[];
-  readonly #known = new Map<string | Driver, Map<string | Driver | undefined, Promise<Route>>>();
+  readonly #known = new Map<string | Driver, Known>();
 
   /** @param queues - Names those that the app knows. */
-  constructor(connections: Connections, clock: Clock, queues: () => readonly string[]) {
+  constructor(connections: Connections, clock: Clock, protocols: Protocols, queues: () => readonly string[]) {
     this.#connections = connections;
     this.#clock = clock;
+    this.#protocols = protocols;
     this.#queues = queues;
   }
 
   /** The route to a broker and a backend; without a backend, the broker's own driver is one if it can. */
-  open(broker: string | Driver, backend: string | Driver | undefined): Promise<Route> {
-    const byBackend = this.#known.get(broker) ?? new Map<string | Driver | undefined, Promise<Route>>();
-    this.#known.set(broker, byBackend);
-    const known = byBackend.get(backend);
-    if (known !== undefined) return known;
-    const opening = this.#open(broker, backend);
-    byBackend.set(backend, opening);
-    opening.catch(() => byBackend.delete(backend));
+  open({ protocol, broker, backend }: Way): Promise<Route> {
+    const known: Known = this.#known.get(broker) ?? { taskwright: new Map(), celery: new Map() };
+    this.#known.set(broker, known);
+    const opened = known[protocol].get(backend);
+    if (opened !== undefined) return opened;
+    const opening = this.#open({ protocol, broker, backend });
+    known[protocol].set(backend, opening);
+    opening.catch(() => known[protocol].delete(backend));
     return opening;
   }
 
   /** Ends the waits of all handles on jobs of these routes. */
   async close(): Promise<void> {
-    const opened = [...this.#known.values()].flatMap((byBackend) => [...byBackend.values()]);
+    const opened = [...this.#known.values()].flatMap(({ taskwright, celery }) => [
+      ...taskwright.values(),
+      ...celery.values(),
+    ]);
     for (const result of await Promise.allSettled(opened)) if (result.status === "fulfilled") result.value.close();
   }
 
-  async #open(broker: string | Driver, backend: string | Driver | undefined): Promise<Route> {
-    const at = await this.#connections.open(broker);
-    return new Route(at, await this.#openBackend(at, backend), this.#clock, this.#queues);
+  async #open({ protocol: name, broker, backend }: Way): Promise<Route> {
+    const protocol = await this.#protocols[name]();
+    const at = await this.#connections.open(broker, name);
+    const backendAt = await this.#openBackend(at, name, backend);
+    return new Route(at, backendAt, this.#clock, { protocol, queues: this.#queues });
   }
 
-  async #openBackend(at: OpenDriver, backend: string | Driver | undefined): Promise<OpenDriver | undefined> {
-    if (backend !== undefined) return this.#connections.open(backend);
+  async #openBackend(
+    at: OpenDriver,
+    protocol: Protocol["name"],
+    backend: Way["backend"],
+  ): Promise<OpenDriver | undefined> {
+    if (backend !== undefined) return this.#connections.open(backend, protocol);
     return at.connection.backend === undefined ? undefined : at;
   }
 }
 
-/** The route of one call: the app's own, unless its options name another place. */
+/** The route of one call: the app's own, unless its options name another place or protocol. */
 export function routeFor(runtime: Runtime, options: ResolvedOptions): Route | Promise<Route> {
-  if (options.broker === undefined && options.backend === undefined) return runtime.route;
-  const { broker, backend } = runtime.settings;
-  return runtime.routes.open(
-    options.broker ?? broker,
-    options.backend ?? (options.broker === undefined ? backend : undefined),
-  );
+  const { protocol, broker, backend } = options;
+  if (broker === undefined && backend === undefined && protocol === undefined) return runtime.route;
+  return runtime.routes.open(wayOf(runtime.settings, options));
+}
+
+/** Where a call or a worker goes that may name another place or protocol than the app. */
+export function wayOf(settings: Settings, chosen: Partial<Way>): Way {
+  const protocol = chosen.protocol ?? settings.protocol;
+  // The results of one protocol are no use to the other.
+  const own = chosen.broker === undefined && protocol === settings.protocol;
+  return {
+    protocol,
+    broker: chosen.broker ?? settings.broker,
+    backend: chosen.backend ?? (own ? settings.backend : undefined),
+  };
 }
 
 /** The queues that an app knows by name: those of its tasks and of its workers. */

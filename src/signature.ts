@@ -7,7 +7,7 @@ import type { Sender, TaskDefinition } from "./task.js";
 export interface SignatureData {
   readonly task: string;
   readonly args: readonly unknown[];
-  readonly options: Omit<ResolvedOptions, "broker" | "backend" | "tx">;
+  readonly options: Omit<ResolvedOptions, "broker" | "backend" | "protocol" | "tx">;
 }
 
 /**
@@ -50,7 +50,7 @@ export class Signature<Missing extends unknown[], R> {
 
   /** As data: what a workflow stores, and what another protocol writes in its own form. */
   toData(): SignatureData {
-    const { broker: _broker, backend: _backend, tx: _tx, ...options } = this.#options;
+    const { broker: _broker, backend: _backend, protocol: _protocol, tx: _tx, ...options } = this.#options;
     return { task: this.task, args: this.#args, options };
   }
 }

@@ -237,7 +237,7 @@ function schemas({ input, args, output }: { [K in keyof TaskSchemas]-?: TaskSche
   return { ...(input && { input }), ...(args && { args }), ...(output && { output }) };
 }
 
-const JOB_ONLY = ["id", "delay", "at", "tx", "kwargs", "broker", "backend"] as const;
+const JOB_ONLY = ["id", "delay", "at", "tx", "kwargs", "broker", "backend", "protocol"] as const;
 
 function refuseJobOptions(name: string, options: object): void {
   const wrong = JOB_ONLY.find((key) => key in options);

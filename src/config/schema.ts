@@ -124,6 +124,33 @@ export const SCHEMA = {
     defaultText: "the broker, where it can keep results",
     description: "Where results and shared state live.",
   }),
+  protocol: setting({
+    type: types.choice("taskwright", "celery"),
+    default: "taskwright",
+    description: "Whose messages and results the broker and the backend hold: our own, or those of Python's Celery.",
+  }),
+  celery: {
+    trackStarted: setting({
+      type: types.flag,
+      default: false,
+      description: "Write the state STARTED when a task starts, as Celery's task_track_started does.",
+    }),
+    resultExtended: setting({
+      type: types.flag,
+      default: false,
+      description: "Write name, arguments, worker and queue into results, as Celery's result_extended does.",
+    }),
+    sendTaskEvents: setting({
+      type: types.flag,
+      default: false,
+      description: "Send task events, for `celery events` and Flower, as `celery worker -E` does.",
+    }),
+    remoteControl: setting({
+      type: types.flag,
+      default: true,
+      description: "Obey and answer `celery inspect`, `celery control` and `celery status`, and send heartbeats.",
+    }),
+  },
   codec: setting({
     type: types.choice("msgpack", "json"),
     default: "msgpack",

@@ -40,6 +40,11 @@ export interface ResultBackend {
   read(ids: readonly string[]): Promise<(OutcomeRecord | undefined)[]>;
   /** Deletes outcomes and reports, and answers how many of the outcomes existed. */
   forget(ids: readonly string[]): Promise<number>;
+  /**
+   * Tells of jobs that have not ended, where the protocol has states for it (Celery's STARTED and RETRY). Until an outcome
+   * is stored, `read` finds nothing for them. Absent in all others.
+   */
+  mark?(states: readonly Pick<OutcomeRecord, "id" | "body" | "ttl">[]): Promise<void>;
   /** Adds to what jobs told about themselves. */
   report(reports: readonly Report[]): Promise<void>;
   /** What a job told so far, if anything that has not expired. */

@@ -10,7 +10,10 @@ export interface Envelope {
   readonly priority: number;
   /** The encoded job. Written by the protocol, opaque to drivers. */
   readonly body: Uint8Array;
-  /** What a protocol puts beside the body (Celery's headers and properties). Absent in the native protocol. */
+  /**
+   * What a protocol puts beside the body: Celery's table of `headers`, and its `properties` by their names in AMQP
+   * (`content_type`, `correlation_id`). Absent in the native protocol.
+   */
   readonly headers?: Readonly<Record<string, unknown>>;
 }
 
@@ -57,7 +60,17 @@ export type Settlement =
   /** Done: the job leaves the queue for good. `outcome`, where given, is stored in the same step. */
   | { readonly lease: Lease; readonly kind: "complete"; readonly outcome?: OutcomeRecord }
   /** Failed, to run again after `delay` ms. The attempt stays counted. */
-  | { readonly lease: Lease; readonly kind: "retry"; readonly delay: number; readonly history: Uint8Array }
+  | {
+      readonly lease: Lease;
+      readonly kind: "retry";
+      readonly delay: number;
+      readonly history: Uint8Array;
+      /**
+       * What to put back instead of what was claimed, at once: it says itself when it is due, and how many attempts there
+       * were. Only in protocols that count so (Celery).
+       */
+      readonly again?: OutgoingJob;
+    }
   /** Failed for good: kept among the dead letters with `reason`, its raw body and history. */
   | {
       readonly lease: Lease;

@@ -4,7 +4,9 @@ import type { Broker } from "./broker.js";
 import type { Capabilities } from "./capabilities.js";
 import type { Clock, Random } from "./clock.js";
 import type { Coordinator } from "./coordinator.js";
+import type { Exchanges } from "./exchanges.js";
 import type { Inspector } from "./inspector.js";
+import type { Joiner } from "./joiner.js";
 import type { Logger } from "./logger.js";
 import type { Migration, Migrator } from "./migrator.js";
 import type { Notifier } from "./notifier.js";
@@ -24,6 +26,8 @@ export interface Connection {
   readonly coordinator?: Coordinator;
   readonly notifier?: Notifier;
   readonly inspector?: Inspector;
+  readonly joiner?: Joiner;
+  readonly exchanges?: Exchanges;
   /** Present where there is no inspector, and `capabilities.deadLetters` is true all the same. */
   readonly queueInspector?: QueueInspector;
   /** Present exactly where `capabilities.broadcast` is true. */
@@ -58,6 +62,11 @@ export interface Driver {
   readonly name: string;
   /** Where it connects to, for banners and errors, with no secrets in it. */
   readonly location: string;
+  /**
+   * Whose messages it moves: taskwright's own, or those of Celery. A broker of another protocol carries what that puts
+   * beside the body in `Envelope.headers`. Default `"taskwright"`.
+   */
+  readonly protocol?: "taskwright" | "celery";
   /** What it can do. Checked by the conformance suite. */
   readonly capabilities: Capabilities;
   /** Jobs run in the producer's process when they are enqueued, and `enqueue` resolves when they have ended. Default `false`. */

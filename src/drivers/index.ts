@@ -3,7 +3,8 @@ import { suggestion } from "../config/nearest.js";
 import type { Driver } from "../contracts/index.js";
 import { ConfigError } from "../job/errors.js";
 
-type FromUrl = (url: string) => Driver;
+type Protocol = NonNullable<Driver["protocol"]>;
+type FromUrl = (url: string, protocol?: Protocol) => Driver;
 
 /** URL schemes, and the driver each one loads. A driver's code is loaded when its scheme is first used. */
 const SCHEMES: Readonly<Record<string, () => Promise<FromUrl>>> = {
@@ -42,15 +43,19 @@ async function loadRabbitmq(): Promise<FromUrl> {
   return (await import("./rabbitmq/index.js")).fromUrl;
 }
 
+/** What Celery's messages can go through: kombu's way of using Redis is not for clusters. */
+const CELERY_SCHEMES: readonly string[] = ["redis", "rediss", "valkey", "valkeys", "redis+unix", "amqp", "amqps"];
+
 /** The URL schemes that this version understands. */
 export const DRIVER_SCHEMES: readonly string[] = Object.keys(SCHEMES);
 
 /**
  * The driver that a URL names.
  *
- * @throws ConfigError for a URL without a known scheme.
+ * @param protocol - Whose messages it is to move.
+ * @throws ConfigError for a URL without a known scheme, or one that does not carry the protocol.
  */
-export async function driverFromUrl(url: string): Promise<Driver> {
+export async function driverFromUrl(url: string, protocol: Protocol = "taskwright"): Promise<Driver> {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined) {
     throw new ConfigError(`"${maskUrl(url)}" is not a URL: it needs a scheme, as in sqlite:./taskwright.db`);
@@ -61,5 +66,10 @@ export async function driverFromUrl(url: string): Promise<Driver> {
       `there is no driver for "${scheme}:" in ${maskUrl(url)}${suggestion(scheme, DRIVER_SCHEMES)}`,
     );
   }
-  return (await load())(url);
+  if (protocol === "celery" && !CELERY_SCHEMES.includes(scheme)) {
+    throw new ConfigError(
+      `${maskUrl(url)} cannot be used with protocol: "celery": Celery's messages go through ${CELERY_SCHEMES.map((one) => `${one}:`).join(", ")}`,
+    );
+  }
+  return (await load())(url, protocol);
 }

@@ -4,7 +4,7 @@ import { refuseContradictions } from "../job/call-options.js";
 import { runningJob } from "../job/current.js";
 import { ConfigError } from "../job/errors.js";
 import { Job, type JobAccess } from "../job/handle.js";
-import { encodeMessage, type OutgoingMessage } from "../job/message.js";
+import type { OutgoingMessage } from "../job/message.js";
 import type { ResolvedOptions } from "../job/options.js";
 import { fits, tooLong } from "../job/size.js";
 import type { Publishing, Route, SendingOptions } from "../route.js";
@@ -202,7 +202,7 @@ function prepareAll(at: JobAccess, calls: readonly Call[]): MaybePromise<Prepare
 }
 
 function prepare(at: JobAccess, call: Call): MaybePromise<Prepared> {
-  const message = at.runtime.middleware.preSend(compose(at.runtime, call));
+  const message = at.runtime.middleware.preSend(compose(at, call));
   if (isPromise(message)) return message.then((changed) => checkAndEncode(at, call, changed));
   return checkAndEncode(at, call, message);
 }
@@ -214,11 +214,11 @@ function checkAndEncode(at: JobAccess, call: Call, message: OutgoingMessage): Ma
   return encode(at, call, message);
 }
 
-function encode({ runtime, route }: JobAccess, call: Call, message: OutgoingMessage): Prepared {
+function encode({ route }: JobAccess, call: Call, message: OutgoingMessage): Prepared {
   const { definition } = call;
   const broadcast = isBroadcast(call);
   if (broadcast) refuseChanges(message);
-  const job = encodeMessage(message, runtime.codec);
+  const job = route.protocol.encode(message);
   const { driver } = route.at;
   if (!fits(job.body.length, driver)) throw tooLong(`a job of task "${message.task}"`, job.body.length, driver);
   return { definition, broadcast, message, job };
@@ -234,20 +234,20 @@ function refuseChanges({ id: _, ...message }: OutgoingMessage): void {
 }
 
 /** Lays the call's options over the task's, and those over the app's defaults. */
-function compose(runtime: Runtime, call: Call): OutgoingMessage {
+function compose({ runtime, route }: JobAccess, call: Call): OutgoingMessage {
   const { definition, args, options } = call;
   const broadcast = isBroadcast(call);
   const base = definition.options;
   const { defaults: usual } = runtime.settings;
   // The app's defaults are about jobs that wait.
-  const defaults = broadcast ? { queue: usual.queue, priority: 0, expires: undefined } : usual;
+  const defaults = broadcast ? { priority: 0, expires: undefined } : usual;
   const enqueuedAt = runtime.clock.now();
   const message: OutgoingMessage = {
     id: options.id ?? runtime.generateId(enqueuedAt),
     unique: options.id !== undefined,
     broadcast,
     task: definition.name,
-    queue: options.queue ?? base.queue ?? defaults.queue,
+    queue: options.queue ?? base.queue ?? queueOf(runtime, route),
     priority: options.priority ?? base.priority ?? defaults.priority,
     args,
     enqueuedAt,
@@ -260,6 +260,12 @@ function compose(runtime: Runtime, call: Call): OutgoingMessage {
   addOverrides(message, definition.handler === undefined ? { ...base, ...options } : options);
   addLineage(message);
   return message;
+}
+
+/** A protocol may have a queue of its own for jobs that name none, as Celery does; a setting that somebody made is stronger. */
+function queueOf({ settings }: Runtime, { protocol }: Route): string {
+  const chosen = settings.sources.get("defaults.queue")?.layer !== "default";
+  return chosen ? settings.defaults.queue : (protocol.defaultQueue ?? settings.defaults.queue);
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { DeadReason, JobRecord, ListFilter, Ping, QueuedState, QueueSummary } from "../contracts/index.js";
 import { UnreadableError } from "../job/errors.js";
 import { type AttemptRecord, readEntries, toAttempts } from "../job/history.js";
-import { decodeMessage, type JobMessage } from "../job/message.js";
-import { decodeOutcome, type Outcome } from "../job/outcome.js";
+import type { JobMessage } from "../job/message.js";
+import type { Outcome } from "../job/outcome.js";
 import type { Runtime } from "../runtime.js";
 import { liveWorkers, type WorkerRecord } from "../worker/registry.js";
 
@@ -86,9 +86,9 @@ export class Inspect {
 
   /** How a job ended, if it has and that is still kept. */
   async outcome(id: string): Promise<Outcome | undefined> {
-    const { route, codec, errors } = await this.#connect();
+    const { route } = await this.#connect();
     const [kept] = await route.requireBackend().read([id]);
-    return kept && decodeOutcome(kept, codec, errors);
+    return kept && route.protocol.readOutcome(kept);
   }
 
   /** Puts dead letters back into their queues with all their attempts, and answers which ids were dead. */
@@ -167,9 +167,9 @@ function view(record: JobRecord, runtime: Runtime): JobView {
   };
 }
 
-function readable({ body }: JobRecord, runtime: Runtime): JobMessage | undefined {
+function readable(record: JobRecord, { route }: Runtime): JobMessage | undefined {
   try {
-    return decodeMessage(body, runtime.codec);
+    return route.protocol.decode(record);
   } catch (error) {
     if (error instanceof UnreadableError) return undefined;
     throw error;

@@ -6,7 +6,7 @@ import type { Runtime } from "../runtime.js";
 import { type Duration, formatDuration, parseDuration } from "./duration.js";
 import { CancelledError, ConfigError, NoResultError, TimeoutError } from "./errors.js";
 import { type AttemptRecord, readEntries, toAttempts } from "./history.js";
-import { decodeOutcome, failedOutcome, type Outcome } from "./outcome.js";
+import type { Outcome } from "./outcome.js";
 
 /** Where a job stands. `unknown`: nobody has heard of it, or its outcome has expired. */
 export type JobState = QueuedState | TerminalState | "unknown";
@@ -103,7 +103,7 @@ export class Job<R = unknown> {
     }
     const { runtime, route } = await this.#access();
     const kept = await awaitOutcome(this.id, runtime, route, wait);
-    return decodeOutcome(kept, runtime.codec, runtime.errors) as Outcome<R>;
+    return route.protocol.readOutcome(kept) as Outcome<R>;
   }
 
   /**
@@ -135,7 +135,7 @@ export class Job<R = unknown> {
     const [queued] = (await route.at.connection.inspector?.find([this.id])) ?? [];
     if (queued !== undefined) return toAttempts(readEntries(queued.history, runtime.codec), runtime.errors);
     const [kept] = (await route.backend?.read([this.id])) ?? [];
-    return kept === undefined ? [] : decodeOutcome(kept, runtime.codec, runtime.errors).attempts;
+    return kept === undefined ? [] : route.protocol.readOutcome(kept).attempts;
   }
 
   /**
@@ -145,14 +145,10 @@ export class Job<R = unknown> {
    */
   async cancel(): Promise<"cancelled" | "requested" | "absent"> {
     const { runtime, route } = await this.#access();
+    if (route.protocol.cancel !== undefined) return route.protocol.cancel(this.id, route);
     const ttl = runtime.settings.defaults.result.ttl;
-    const outcome = failedOutcome(
-      { id: this.id, attempt: 0, ttl },
-      "cancelled",
-      new CancelledError(),
-      [],
-      runtime.codec,
-    );
+    const fields = { id: this.id, attempt: 0, ttl };
+    const outcome = route.protocol.failed(fields, "cancelled", new CancelledError(), []);
     const [status = "absent"] = await route.broker.cancel([
       route.atomicOutcomes ? { id: this.id, outcome } : { id: this.id },
     ]);

@@ -24,6 +24,12 @@ export interface JobMessage {
   /** Epoch ms on the producer's clock. */
   readonly enqueuedAt: number;
   readonly options: Readonly<MessageOptions>;
+  /** Where its protocol counts attempts in the message: those before it was published. */
+  readonly earlier?: number;
+  /** Epoch ms before which it must not run, where the message says so and not the broker. */
+  readonly notBefore?: number;
+  /** Epoch ms from which it must not run, where the message says so and not the broker. */
+  readonly expiresAt?: number;
 }
 
 /**

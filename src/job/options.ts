@@ -67,6 +67,8 @@ export interface JobOptions extends ExecutionOptions {
   readonly broker?: string | Driver;
   /** Another backend than the app's, as a URL or a driver. */
   readonly backend?: string | Driver;
+  /** Another protocol than the app's: `"celery"` for a task of Python's Celery. */
+  readonly protocol?: "taskwright" | "celery";
   /** The user's open transaction to enqueue in; see the driver for what it takes. */
   readonly tx?: object;
 }
@@ -85,6 +87,7 @@ export interface ResolvedOptions {
   readonly kwargs?: Readonly<Record<string, unknown>>;
   readonly broker?: string | Driver;
   readonly backend?: string | Driver;
+  readonly protocol?: "taskwright" | "celery";
   readonly result?: { readonly keep?: boolean; readonly ttl?: number };
   readonly delivery?: Delivery;
   readonly broadcast?: boolean;
@@ -148,6 +151,12 @@ const READERS: Record<keyof JobOptions, Reader> = {
   },
   backend: (value, name, into) => {
     into.backend = place(value, name);
+  },
+  protocol: (value, name, into) => {
+    if (value !== "taskwright" && value !== "celery") {
+      throw new ConfigError(`${name} must be "taskwright" or "celery", not ${show(value)}`);
+    }
+    into.protocol = value;
   },
   tx: (value, name, into) => {
     into.tx = object(value, name);

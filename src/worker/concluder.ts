@@ -2,6 +2,7 @@ import type { OutcomeRecord, Settlement, SettleStatus } from "../contracts/index
 import type { AttemptEvent, EndEvent, Events } from "../events.js";
 import { LeaseLostError, ShutdownError } from "../job/errors.js";
 import type { Decision, HandlerOutcome, SavedOutcome } from "../middleware/middleware.js";
+import type { AttemptEnd, Before } from "../protocol.js";
 import type { Route } from "../route.js";
 import { after, isPromise, type MaybePromise } from "../settled.js";
 import type { Completions } from "./completions.js";
@@ -40,12 +41,10 @@ const STATES = { retry: "retrying", release: "scheduled", cancelled: "cancelled"
 export class Concluder {
   readonly counts: WorkerCounts = { ...NO_COUNTS };
   readonly #options: ConcluderOptions;
-  readonly #records: Records;
   #hooks = 0;
 
   constructor(options: ConcluderOptions) {
     this.#options = options;
-    this.#records = options.records;
   }
 
   /** Asynchronous hooks under way: a worker that stops waits for them, within its grace. */
@@ -54,7 +53,8 @@ export class Concluder {
   }
 
   started(job: RunningJob): void {
-    const { events } = this.#options;
+    const { events, route, worker } = this.#options;
+    route.protocol.started?.(job.claimed, route, worker);
     if (events.wanted("job:started")) events.emit("job:started", this.#event(job));
   }
 
@@ -74,25 +74,29 @@ export class Concluder {
 
   /** Settles what must not run. */
   park(claimed: TakenJob, found: Exclude<Triage, { kind: "run" }>): void {
-    const { host, worker, events } = this.#options;
-    const { error, task } = found;
+    const { host, worker, events, records } = this.#options;
+    const { task } = found;
+    if (found.kind === "later") return this.release(claimed, found.delay);
+    const { error } = found;
     if (claimed.broadcast) return this.drop(claimed, error, task);
     const now = host.clock.now();
-    const history = this.#records.history({ claimed, startedAt: now, endedAt: now, error });
+    const history = records.history({ claimed, startedAt: now, endedAt: now, error });
     const ttl = host.settings.defaults.result.ttl;
     const state = found.kind === "park" ? "dead" : "cancelled";
-    const outcome = this.#records.failed({ id: claimed.id, attempt: claimed.attempt, ttl }, state, error, history);
+    const fields = { id: claimed.id, attempt: claimed.attempt, ttl };
+    const outcome = records.failed(fields, { state, error, claimed }, history);
     const settlement: Settlement =
       found.kind === "park"
         ? { lease: claimed, kind: "dead", reason: found.reason, history, outcome }
         : { lease: claimed, kind: "complete", outcome };
-    this.#settle(claimed, settlement, () => {
+    const told = (): void => {
       this.counts[state] += 1;
       const { id, queue, attempt } = claimed;
       const event = { id, task, queue, attempt, worker, duration: 0, error };
       if (found.kind === "park") events.emit("job:dead", { ...event, reason: found.reason });
       else events.emit("job:cancelled", event);
-    });
+    };
+    this.#settle(claimed, settlement, told, () => {}, this.#before(claimed, { kind: state, error }));
   }
 
   /** Tells of a broadcast that failed or does not run here: there is nothing to settle, and nobody to give it to. */
@@ -163,14 +167,15 @@ export class Concluder {
     job.settledFirst = true;
     const settlement: Settlement = { lease: job.claimed, kind: "complete" };
     const left = this.#options.route.atomicOutcomes || outcome === undefined ? settlement : { ...settlement, outcome };
-    this.#settleRun(new Ending(this, job, left, { ok: true, value: result }, undefined, this.#duration(job)));
+    const before = this.#before(job.claimed, { kind: "completed", value: result });
+    this.#settleRun(new Ending(this, job, left, { ok: true, value: result }, undefined, this.#duration(job), before));
   }
 
   /** What a transaction of the user's may hold is settled by itself: other jobs must not wait with it. */
   async #settleAlone(ending: Ending, completion: Completion): Promise<void> {
     const { settler, completions } = this.#options;
     try {
-      const status = await settler.settleAlone(ending.settlement);
+      const status = await settler.settleAlone(ending);
       const late = status === "lost" && (await completions.committed(ending.job));
       if (late) this.#completed(ending.job, completion, ending.outcome);
       else this.settled(ending, status, undefined);
@@ -214,15 +219,17 @@ export class Concluder {
   #complete(job: RunningJob, outcome: Extract<HandlerOutcome, { ok: true }>, duration: number): void {
     const lease = job.claimed;
     const settlement: Settlement = job.keepsResult
-      ? { lease, kind: "complete", outcome: this.#records.completed(job, outcome.value) }
+      ? { lease, kind: "complete", outcome: this.#options.records.completed(job, outcome.value) }
       : { lease, kind: "complete" };
-    this.#settleRun(new Ending(this, job, settlement, outcome, undefined, duration));
+    const before = this.#before(lease, { kind: "completed", value: outcome.value });
+    this.#settleRun(new Ending(this, job, settlement, outcome, undefined, duration, before));
   }
 
   #fail(job: RunningJob, outcome: Failure, decision: Decision | undefined, duration: number): void {
     const verdict = this.#verdict(job, decision ?? outcome.error);
     if (verdict.kind === "lost") return this.#lost(job);
-    this.#settleRun(new Ending(this, job, this.#settlement(job, verdict), outcome, verdict, duration));
+    const before = verdict.kind === "release" || job.broadcast ? undefined : this.#before(job.claimed, verdict);
+    this.#settleRun(new Ending(this, job, this.#settlement(job, verdict), outcome, verdict, duration, before));
   }
 
   /** Whatever a user's policy throws ends the attempt as a failure for good: it would throw again. */
@@ -247,11 +254,20 @@ export class Concluder {
     if (verdict.kind === "release") return { lease, kind: "release", delay: verdict.delay };
     const { error } = verdict;
     const endedAt = this.#options.host.clock.now();
-    const history = this.#records.history({ claimed: lease, startedAt: job.startedAt, endedAt, error });
-    if (verdict.kind === "retry") return { lease, kind: "retry", delay: verdict.delay, history };
-    const outcome = this.#records.failed(fieldsOf(job), verdict.kind, error, history);
+    const { records, route } = this.#options;
+    const history = records.history({ claimed: lease, attempt: job.attempt, startedAt: job.startedAt, endedAt, error });
+    if (verdict.kind === "retry") {
+      const again = route.protocol.again?.(lease, verdict.delay);
+      return { lease, kind: "retry", delay: verdict.delay, history, ...(again && { again }) };
+    }
+    const outcome = records.failed(fieldsOf(job), { state: verdict.kind, error, claimed: lease }, history);
     if (verdict.kind === "cancelled") return { lease, kind: "complete", outcome };
     return { lease, kind: "dead", reason: verdict.reason, history, outcome };
+  }
+
+  #before(claimed: TakenJob, end: AttemptEnd): Before | undefined {
+    const { route } = this.#options;
+    return route.protocol.before?.(claimed, end, route);
   }
 
   /** Called by an ending once the broker has answered. */
@@ -322,21 +338,29 @@ export class Concluder {
     if (!job.settledFirst && completion !== undefined) return this.#await(this.#settleAlone(ending, completion));
     if (!job.settledFirst) return this.#options.settler.settle(ending);
     const outcome = "outcome" in settlement ? settlement.outcome : undefined;
-    this.#store(outcome).then(
+    this.#store(outcome, ending.before).then(
       () => this.#tell(ending),
       (error: unknown) => job.logger.error({ err: error }, "the outcome of the job could not be stored"),
     );
   }
 
-  async #store(outcome: OutcomeRecord | undefined): Promise<void> {
+  async #store(outcome: OutcomeRecord | undefined, before: Before | undefined): Promise<void> {
+    await before?.();
     if (outcome !== undefined) await this.#options.route.backend?.store([outcome]);
   }
 
   /** @param lost - Called instead of `settled` where the lease is lost; a job that never started is simply dropped. */
-  #settle(claimed: TakenJob, settlement: Settlement, settled: () => void, lost: () => void = () => {}): void {
+  #settle(
+    claimed: TakenJob,
+    settlement: Settlement,
+    settled: () => void,
+    lost: () => void = () => {},
+    before?: Before,
+  ): void {
     const { settler, leases } = this.#options;
     settler.settle({
       settlement,
+      before,
       done: (status, error) => {
         leases.delete(claimed);
         if (error !== undefined) this.#gaveUp(claimed, error);

@@ -1,5 +1,6 @@
 import type { Settlement, SettleStatus } from "../contracts/index.js";
 import type { HandlerOutcome } from "../middleware/middleware.js";
+import type { Before } from "../protocol.js";
 import type { Concluder } from "./concluder.js";
 import type { RunningJob } from "./running-job.js";
 import type { Settling } from "./settler.js";
@@ -19,6 +20,7 @@ export class Ending implements Settling {
   /** Absent where the handler returned. */
   readonly verdict: Decided | undefined;
   readonly duration: number;
+  readonly before: Before | undefined;
   readonly #concluder: Concluder;
 
   constructor(
@@ -28,6 +30,7 @@ export class Ending implements Settling {
     outcome: HandlerOutcome,
     verdict: Decided | undefined,
     duration: number,
+    before: Before | undefined,
   ) {
     this.#concluder = concluder;
     this.job = job;
@@ -35,6 +38,7 @@ export class Ending implements Settling {
     this.outcome = outcome;
     this.verdict = verdict;
     this.duration = duration;
+    this.before = before;
   }
 
   done(status: SettleStatus, error?: unknown): void {

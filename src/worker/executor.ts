@@ -74,6 +74,10 @@ export class Executor {
     return this.#suspects.mayClaim;
   }
 
+  get reserved(): Iterable<TakenJob> {
+    return this.#waiting;
+  }
+
   get jobs(): Iterable<RunningJob> {
     return this.#running.values();
   }

@@ -1,6 +1,7 @@
 import type { WorkerSettings } from "../config/schema.js";
 import type { Consumer } from "../contracts/index.js";
 import type { Events } from "../events.js";
+import type { Companion, WorkerView } from "../protocol.js";
 import type { Runtime } from "../runtime.js";
 import { Claimer } from "./claimer.js";
 import { Completions } from "./completions.js";
@@ -24,6 +25,8 @@ export interface PartsOptions {
   readonly events: Events;
   /** Called when a slot is free again, or a batch is settled. */
   readonly onFree: () => void;
+  /** Called when somebody asks for the worker's end. */
+  readonly onStop: () => void;
   /** Called when the broker or backend failed; `delay` is the time to the next try, in ms. */
   readonly onError: (error: unknown, delay?: number) => void;
 }
@@ -45,6 +48,8 @@ export interface Parts {
   readonly registry: Registry | undefined;
   readonly reporter: Reporter | undefined;
   readonly sweeper: Sweeper;
+  /** Speaks for the worker in a foreign protocol. */
+  readonly companion: Companion | undefined;
 }
 
 /** Opens the consumer and connects claimer, executors and settler around it. Nothing is claimed yet, but broadcasts run. */
@@ -79,9 +84,10 @@ function openConsumer({ id, runtime, settings }: PartsOptions, cancel: (id: stri
 
 /** What takes jobs in, runs and settles them. */
 function assembleRun(
-  { id, runtime, settings, events, onFree, onError }: PartsOptions,
+  options: PartsOptions,
   consumer: Consumer,
-): Pick<Parts, "claimer" | "executor" | "broadcasts" | "concluder" | "settler" | "leases" | "reporter"> {
+): Omit<Parts, "settings" | "runtime" | "consumer" | "hearing" | "registry" | "sweeper"> {
+  const { id, runtime, settings, events, onFree, onError } = options;
   const { route, clock, random, codec, middleware } = runtime;
   const { concurrency, poisonLimit, heartbeat, ack, lease } = settings;
   const reporter = route.backend && new Reporter(route.backend, route.backendAt?.driver, codec);
@@ -106,7 +112,12 @@ function assembleRun(
   };
   const concluder = new Concluder({ host, records, completions, events, leases, route, settler, worker: id, onFree });
   const canDelay = route.at.driver.capabilities.delay;
-  const run = { host, codec, concluder, leases, middleware, concurrency, poisonLimit, lease, canDelay, onFree };
+  const { protocol } = route;
+  const companion = assembleCompanion(options, () => executor);
+  const run = {
+    ...{ host, protocol, companion, concluder, leases, middleware },
+    ...{ concurrency, poisonLimit, lease, canDelay, onFree },
+  };
   const executor: Executor = new Executor(run);
   const broadcasts = new Executor(run);
   const claimer = new Claimer({
@@ -121,7 +132,7 @@ function assembleRun(
     },
     onError,
   });
-  return { claimer, executor, broadcasts, concluder, settler, leases, reporter };
+  return { claimer, executor, broadcasts, concluder, settler, leases, reporter, companion };
 }
 
 /**
@@ -135,6 +146,25 @@ function room({ concurrency, prefetch }: WorkerSettings, executor: Executor, set
   const capacity = concurrency + prefetch;
   if (settler.pending > capacity || !executor.mayClaim) return 0;
   return Math.min(Math.ceil(capacity / 2), capacity - executor.held);
+}
+
+/** @param executor - Asked for only when the worker runs. */
+function assembleCompanion(
+  { id, runtime, settings, events, onStop }: PartsOptions,
+  executor: () => Executor,
+): Companion | undefined {
+  const { route } = runtime;
+  const view: WorkerView = {
+    id,
+    queues: queueNames(settings),
+    concurrency: settings.concurrency,
+    events,
+    active: () => executor().jobs,
+    reserved: () => executor().reserved,
+    cancel: (job) => executor().cancel(job),
+    stop: onStop,
+  };
+  return route.protocol.accompany?.(view, route);
 }
 
 function assembleHearing({ runtime, settings }: PartsOptions, executor: Executor): Hearing | undefined {

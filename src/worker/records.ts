@@ -1,7 +1,7 @@
 import type { ClaimedJob, OutcomeRecord } from "../contracts/index.js";
 import type { Codec } from "../job/codec/index.js";
 import { appendHistory, historyEntry, readEntries } from "../job/history.js";
-import { completedOutcome, failedOutcome, type OutcomeFields } from "../job/outcome.js";
+import type { OutcomeFields } from "../job/outcome.js";
 import { fits, tooLong } from "../job/size.js";
 import type { Route } from "../route.js";
 import type { RunningJob } from "./running-job.js";
@@ -9,10 +9,19 @@ import type { RunningJob } from "./running-job.js";
 /** How an attempt failed. */
 interface Failed {
   readonly claimed: ClaimedJob;
+  /** Default: the one that the claim was counted as. */
+  readonly attempt?: number;
   /** Epoch ms. */
   readonly startedAt: number;
   readonly endedAt: number;
   readonly error: unknown;
+}
+
+/** How a job failed for good. */
+interface FailedFor {
+  readonly state: "dead" | "cancelled";
+  readonly error: unknown;
+  readonly claimed: ClaimedJob;
 }
 
 /** Writes down how attempts ended, in no more bytes than the broker and the backend take. */
@@ -29,22 +38,24 @@ export class Records {
 
   /** The outcome of a job that returned. Throws ConfigError where the value cannot be sent, or is too long to be kept. */
   completed(job: RunningJob, value: unknown): OutcomeRecord {
-    const outcome = completedOutcome(fieldsOf(job), value, this.#codec);
+    const outcome = this.#route.protocol.completed(fieldsOf(job), value, job.claimed);
     const backend = this.#route.backendAt?.driver;
     if (fits(outcome.body.length, backend)) return outcome;
     throw tooLong(`the result of task "${job.task}"`, outcome.body.length, backend);
   }
 
   /** What earlier attempts left, and this one. */
-  history({ claimed, startedAt, endedAt, error }: Failed): Uint8Array {
-    const entry = historyEntry(claimed.attempt, startedAt, endedAt, this.#worker, error);
+  history({ claimed, attempt = claimed.attempt, startedAt, endedAt, error }: Failed): Uint8Array {
+    const entry = historyEntry(attempt, startedAt, endedAt, this.#worker, error);
     return appendHistory(claimed.history, entry, this.#codec, this.#route.at.driver.maxBytes);
   }
 
   /** The outcome of a job that failed for good, with its history. */
-  failed(fields: OutcomeFields, state: "dead" | "cancelled", error: unknown, history: Uint8Array): OutcomeRecord {
+  failed(fields: OutcomeFields, ending: FailedFor, history: Uint8Array): OutcomeRecord {
     const entries = readEntries(history, this.#codec);
-    return failedOutcome(fields, state, error, entries, this.#codec, this.#route.backendAt?.driver.maxBytes);
+    const { protocol, backendAt } = this.#route;
+    const { state, error, claimed } = ending;
+    return protocol.failed(fields, state, error, entries, backendAt?.driver.maxBytes, claimed);
   }
 }
 

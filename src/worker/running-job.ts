@@ -78,7 +78,7 @@ export class RunningJob implements ExecutingJob {
   }
 
   get attempt(): number {
-    return this.claimed.attempt;
+    return (this.message.earlier ?? 0) + this.claimed.attempt;
   }
 
   /** It was heard, not claimed: whatever becomes of it is not kept. */

@@ -1,5 +1,6 @@
 import { Batcher } from "../batch.js";
 import type { Consumer, OutcomeRecord, Settlement, SettleStatus } from "../contracts/index.js";
+import type { Before } from "../protocol.js";
 import type { Route } from "../route.js";
 import { type Patience, patiently } from "./patience.js";
 
@@ -9,6 +10,8 @@ const SETTLE_BATCH = 500;
 /** An attempt to settle, and who wants to know. */
 export interface Settling {
   readonly settlement: Settlement;
+  /** What has to be done before. */
+  readonly before?: Before | undefined;
   /** `error` says why it could not be settled, where the broker gave no answer. */
   done(status: SettleStatus, error?: unknown): void;
 }
@@ -46,7 +49,8 @@ export class Settler {
   }
 
   /** Settles in no batch, for what may take long. */
-  async settleAlone(settlement: Settlement): Promise<SettleStatus> {
+  async settleAlone({ settlement, before }: Omit<Settling, "done">): Promise<SettleStatus> {
+    if (before !== undefined) await this.#patiently(before);
     const [status] = await this.#settle([settlement]);
     return status ?? "lost";
   }
@@ -56,7 +60,13 @@ export class Settler {
     return this.#batcher.idle();
   }
 
-  async #flush(items: Settling[]): Promise<void> {
+  async #flush(all: Settling[]): Promise<void> {
+    const items = all.some(({ before }) => before !== undefined) ? await this.#prepared(all) : all;
+    if (items.length > 0) await this.#settleAll(items);
+    this.#options.onSettled();
+  }
+
+  async #settleAll(items: readonly Settling[]): Promise<void> {
     const statuses = await this.#settle(items.map((item) => item.settlement)).catch((error: unknown) => ({ error }));
     this.#pending -= items.length;
     // By index: entries() makes an array for each item, 64 bytes of the 4,500 that a job once allocated.
@@ -64,7 +74,21 @@ export class Settler {
       if (Array.isArray(statuses)) items[index]?.done(statuses[index] ?? "lost");
       else items[index]?.done("lost", statuses.error);
     }
-    this.#options.onSettled();
+  }
+
+  /** Those for which all is done that has to be done before. Of the others, the leases will pass. */
+  async #prepared(all: readonly Settling[]): Promise<Settling[]> {
+    const prepare = async (item: Settling): Promise<Settling[]> => {
+      try {
+        if (item.before !== undefined) await this.#patiently(item.before);
+        return [item];
+      } catch (error) {
+        this.#pending -= 1;
+        item.done("lost", error);
+        return [];
+      }
+    };
+    return (await Promise.all(all.map(prepare))).flat();
   }
 
   async #settle(settlements: Settlement[]): Promise<SettleStatus[]> {

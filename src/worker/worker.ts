@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { resolveWorkerSettings } from "../config/resolve.js";
-import type { WorkerConfig } from "../config/schema.js";
+import type { WorkerConfig, WorkerSettings } from "../config/schema.js";
 import type { EventListener, EventName, Events } from "../events.js";
 import { type Duration, parseDuration } from "../job/duration.js";
 import { ConfigError } from "../job/errors.js";
@@ -122,9 +122,10 @@ export class Worker implements AsyncDisposable {
     return this.#starting;
   }
 
-  async #run({ sweeper, registry, claimer, settings }: Parts): Promise<void> {
+  async #run({ sweeper, registry, claimer, companion, settings }: Parts): Promise<void> {
     sweeper.start();
     await registry?.start();
+    await companion?.start();
     if (this.#stopping !== undefined) return;
     claimer.start();
     this.#events.emit("worker:started", { worker: this.id, queues: queueNames(settings) });
@@ -141,13 +142,14 @@ export class Worker implements AsyncDisposable {
 
   async #assemble(): Promise<Parts> {
     const runtime = await this.#connect();
-    const settings = resolveWorkerSettings(runtime.settings, this.#options);
+    const settings = withDefaultQueue(resolveWorkerSettings(runtime.settings, this.#options), runtime, this.#options);
     this.#parts = await assemble({
       id: this.id,
       runtime,
       settings,
       events: this.#events,
       onFree: () => this.#freed(),
+      onStop: () => void this.stop(),
       onError: (error, delay = 0) => this.#failed(error, delay),
     });
     this.#parts.leases.start();
@@ -202,16 +204,37 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  async #close({ executor, broadcasts, leases, reporter, sweeper, registry, consumer }: Parts): Promise<void> {
+  async #close({
+    executor,
+    broadcasts,
+    leases,
+    reporter,
+    sweeper,
+    registry,
+    companion,
+    consumer,
+  }: Parts): Promise<void> {
     executor.close();
     broadcasts.close();
     leases.close();
     await sweeper.close();
     await reporter?.idle();
     await registry?.close();
+    await companion?.close();
     // Everything is settled or given back by now: a broker that is away must not make an orderly end a failure.
     await consumer.close().catch((error: unknown) => this.#failed(error, 0));
   }
+}
+
+/** A worker that nobody told its queues works on the one to which its protocol sends what names none. */
+function withDefaultQueue(
+  settings: WorkerSettings,
+  { route, settings: all }: Runtime,
+  given: WorkerOptions,
+): WorkerSettings {
+  const { defaultQueue } = route.protocol;
+  const chosen = given.queues !== undefined || all.sources.get("worker.queues")?.layer !== "default";
+  return chosen || defaultQueue === undefined ? settings : { ...settings, queues: [{ name: defaultQueue, weight: 1 }] };
 }
 
 /** Nothing runs, waits to run, or is still being told to middleware. */

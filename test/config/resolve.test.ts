@@ -7,6 +7,11 @@ import { ConfigError } from "../../src/job/errors.js";
 const EXAMPLES: Record<string, { text: string; value: unknown; wrong: string }> = {
   broker: { text: "sqlite:./other.db", value: "sqlite:./other.db", wrong: "nowhere" },
   backend: { text: "memory:", value: "memory:", wrong: "nowhere" },
+  protocol: { text: "celery", value: "celery", wrong: "resque" },
+  "celery.trackStarted": { text: "true", value: true, wrong: "perhaps" },
+  "celery.resultExtended": { text: "true", value: true, wrong: "perhaps" },
+  "celery.sendTaskEvents": { text: "true", value: true, wrong: "perhaps" },
+  "celery.remoteControl": { text: "false", value: false, wrong: "perhaps" },
   codec: { text: "json", value: "json", wrong: "xml" },
   logLevel: { text: "error", value: "error", wrong: "loud" },
   logFormat: { text: "json", value: "json", wrong: "xml" },

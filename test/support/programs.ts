@@ -46,15 +46,15 @@ async function inPath(name: string, others: readonly string[] = []): Promise<str
   return undefined;
 }
 
-/** Answers why it failed, for the end of a message. Fresh containers have no lists of packages, so these come first. */
-async function install(name: string): Promise<string> {
+/** Installs a Debian package. Answers why it failed, for the end of a message. Fresh containers have no lists of packages, so these come first. */
+export async function install(name: string): Promise<string> {
   const apt = await inPath("apt-get");
   if (process.getuid?.() !== 0 || apt === undefined) return "";
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const lock = ["-o", "DPkg::Lock::Timeout=120"];
   try {
     await run(apt, ["update", "-q"], { env }).catch(() => undefined);
-    await run(apt, [...lock, "install", "-q", "-y", "--no-install-recommends", name], { env });
+    await run(apt, [...lock, "install", "-q", "-y", "--no-install-recommends", ...name.split(" ")], { env });
     return "";
   } catch (error) {
     return ` (which was tried: ${error instanceof Error ? error.message.trim() : String(error)})`;

@@ -49,11 +49,12 @@ export class RabbitmqBroker implements Broker {
   }
 
   #mail(job: OutgoingJob, now: number): Mail {
-    if (job.unique)
+    // Celery's ids are whatever their callers choose, and nobody promises that they are unique.
+    if (job.unique && this.#settings.protocol !== "celery")
       throw new UnsupportedError(
         "rabbitmq does not know which jobs it has, so an id of yours cannot make a job unique",
       );
-    if (job.priority > 0 && this.#settings.maxPriority === 0)
+    if (job.priority > 0 && this.#settings.maxPriority === 0 && this.#settings.protocol !== "celery")
       throw new UnsupportedError(
         "the queues have no priorities: they are quorum queues, or declared with maxPriority 0",
       );

@@ -52,6 +52,7 @@ export interface Declaration {
 
 /** How many messages wait in a queue, not counting those delivered. */
 interface QueueState {
+  readonly queue: string;
   readonly messageCount: number;
 }
 

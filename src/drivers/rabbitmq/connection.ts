@@ -1,5 +1,6 @@
 import type { Connection, DriverEnvironment, Ping } from "../../contracts/driver.js";
 import { RabbitmqBroker } from "./broker.js";
+import { AmqpExchanges } from "./exchanges.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Mailer } from "./mailer.js";
 import type { Settings } from "./options.js";
@@ -25,6 +26,7 @@ export async function connect(settings: Settings, environment: DriverEnvironment
   const broker = new RabbitmqBroker({ link: consuming, topology, mailer, clock, logger }, settings, random);
   return {
     broker,
+    ...(settings.protocol === "celery" && { exchanges: new AmqpExchanges(publishing, logger) }),
     queueInspector: new RabbitmqQueueInspector(publishing, mailer),
     ping: () => ping(publishing),
     close: async () => {

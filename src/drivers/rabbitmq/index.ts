@@ -38,6 +38,7 @@ export function rabbitmq(options: RabbitmqOptions | string = {}): Driver {
   return {
     name: "rabbitmq",
     location: settings.location,
+    protocol: settings.protocol,
     capabilities: { ...CAPABILITIES, priority: settings.maxPriority > 0 },
     maxBytes: settings.maxBytes,
     connect: (environment) => connect(settings, environment),
@@ -49,6 +50,6 @@ export function rabbitmq(options: RabbitmqOptions | string = {}): Driver {
  *
  * @throws {ConfigError} when the URL has another form or another key.
  */
-export function fromUrl(url: string): Driver {
-  return rabbitmq({ url });
+export function fromUrl(url: string, protocol: "taskwright" | "celery" = "taskwright"): Driver {
+  return rabbitmq({ url, protocol });
 }

@@ -3,6 +3,7 @@ import { resolveWhen } from "../../contracts/clock.js";
 import { ConfigError } from "../../job/errors.js";
 import { generateId } from "../../job/id.js";
 import type { Message, Properties } from "./client.js";
+import { headersOf, partsOf } from "./parts.js";
 
 /** How our own headers begin. All others belong to the job's protocol, or to RabbitMQ. */
 const OURS = "taskwright-";
@@ -53,8 +54,10 @@ export function toLetter(job: OutgoingJob, now: number): Letter {
   checkName(queue, "the name of a queue");
   checkName(id, "an id");
   const expiresAt = expires && resolveWhen(expires, now);
-  const options = { messageId: id, type: task.slice(0, 80), priority, deliveryMode: 2, mandatory: true } as const;
-  const all = expiresAt === undefined ? headers : { ...headers, [`${OURS}expires`]: expiresAt };
+  const { headers: own, properties } = partsOf({ ...(headers && { headers }) });
+  const ours = { messageId: id, type: task.slice(0, 80), priority, deliveryMode: 2, mandatory: true } as const;
+  const options = { ...properties, ...ours };
+  const all = expiresAt === undefined ? own : { ...own, [`${OURS}expires`]: expiresAt };
   return { queue, content: toBuffer(body), options: all === undefined ? options : { ...options, headers: all } };
 }
 
@@ -62,7 +65,8 @@ export function toLetter(job: OutgoingJob, now: number): Letter {
 export function again(queue: string, properties: Properties, delivered: Delivered, state: State): Letter {
   const { history } = state;
   const apart = history !== undefined && history.length > LONGEST_HEADER;
-  const headers: Record<string, unknown> = { ...delivered.headers };
+  const parts = partsOf({ ...(delivered.headers && { headers: delivered.headers }) });
+  const headers: Record<string, unknown> = { ...parts.headers };
   const add = (name: string, value: unknown): void => {
     if (value !== undefined && value !== 0) headers[OURS + name] = value;
   };
@@ -78,7 +82,7 @@ export function again(queue: string, properties: Properties, delivered: Delivere
   return {
     queue,
     content,
-    options: { ...properties, messageId: delivered.id, headers, deliveryMode: 2, mandatory: true },
+    options: { ...properties, ...parts.properties, messageId: delivered.id, headers, deliveryMode: 2, mandatory: true },
   };
 }
 
@@ -86,19 +90,14 @@ export function again(queue: string, properties: Properties, delivered: Delivere
 export function readMessage({ content, properties, fields }: Message): Delivered {
   const all = properties.headers ?? {};
   const headers: Record<string, unknown> = {};
-  let others = false;
-  for (const key of Object.keys(all)) {
-    if (key.startsWith(OURS) || THEIRS.test(key)) continue;
-    headers[key] = all[key];
-    others = true;
-  }
+  for (const key of Object.keys(all)) if (!key.startsWith(OURS) && !THEIRS.test(key)) headers[key] = all[key];
   const { body, history } = takeApart(content, all);
   const losses = fields.redelivered ? Math.max(1, numberIn(all, "x-delivery-count") ?? 0) : 0;
   return {
     id: textOf(properties.messageId) ?? textOf(properties.correlationId) ?? textOf(all.id) ?? generateId(Date.now()),
     priority: priorityOf(properties.priority),
     body,
-    headers: others ? headers : undefined,
+    headers: headersOf(headers, properties),
     state: {
       attempts: numberIn(all, `${OURS}attempts`) ?? 0,
       losses: numberIn(all, `${OURS}losses`) ?? 0,

@@ -27,6 +27,11 @@ export interface RabbitmqOptions {
    * who share a queue must agree. Default 9, and 0 for quorum queues.
    */
   readonly maxPriority?: number;
+  /**
+   * Whose messages are in it. `"celery"`: those of Python's Celery; queues are then declared with no priorities unless
+   * `maxPriority` says what `task_queue_max_priority` says there. Default `"taskwright"`.
+   */
+  readonly protocol?: "taskwright" | "celery";
   /** A connection that is silent for twice as long is over, on either side, and its jobs go to others. Default `"10s"`. */
   readonly heartbeat?: Duration;
   /** How long a call waits for the connection, and for an answer. Default `"10s"`. */
@@ -43,6 +48,7 @@ export interface Settings {
   /** Where it connects to, without secrets. */
   readonly location: string;
   readonly queueType: QueueType;
+  readonly protocol: "taskwright" | "celery";
   /** 0 for none. */
   readonly maxPriority: number;
   /** Milliseconds. */
@@ -50,8 +56,8 @@ export interface Settings {
   readonly maxBytes: number;
 }
 
-const OPTION_NAMES = ["url", "queueType", "maxPriority", "heartbeat", "timeout", "maxBytes", "tls"];
-const QUERY_NAMES = OPTION_NAMES.filter((name) => name !== "url" && name !== "tls");
+const OPTION_NAMES = ["url", "queueType", "maxPriority", "protocol", "heartbeat", "timeout", "maxBytes", "tls"];
+const QUERY_NAMES = OPTION_NAMES.filter((name) => name !== "url" && name !== "tls" && name !== "protocol");
 const DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672";
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 /** RabbitMQ's own limit. */
@@ -67,6 +73,8 @@ export function resolveOptions(options: RabbitmqOptions): Settings {
   const { address, query } = parseUrl(url);
   const merged = { ...query, ...options };
   const queueType = checkQueueType(merged.queueType ?? "classic");
+  const protocol = checkProtocol(merged.protocol);
+  const isPlain = queueType === "quorum" || protocol === "celery";
   return {
     address: {
       ...address,
@@ -75,7 +83,8 @@ export function resolveOptions(options: RabbitmqOptions): Settings {
     },
     location: maskUrl(url),
     queueType,
-    maxPriority: checkMaxPriority(merged.maxPriority ?? (queueType === "quorum" ? 0 : 9), queueType),
+    protocol,
+    maxPriority: checkMaxPriority(merged.maxPriority ?? (isPlain ? 0 : 9), queueType),
     timeout: parseDuration(merged.timeout ?? "10s", "timeout"),
     maxBytes: checkMaxBytes(merged.maxBytes ?? DEFAULT_MAX_BYTES),
   };
@@ -145,6 +154,11 @@ function decode(text: string, url: string): string {
 function checkQueueType(type: unknown): QueueType {
   if (type === "classic" || type === "quorum") return type;
   throw new ConfigError(`queueType cannot be "${String(type)}": write "classic" or "quorum"`);
+}
+
+function checkProtocol(protocol: RabbitmqOptions["protocol"] = "taskwright"): "taskwright" | "celery" {
+  if (protocol === "taskwright" || protocol === "celery") return protocol;
+  throw new ConfigError(`protocol cannot be "${String(protocol)}": write "taskwright" or "celery"`);
 }
 
 function checkMaxPriority(priority: number, type: QueueType): number {

@@ -1,8 +1,8 @@
-import type { Settlement } from "../../contracts/broker.js";
+import type { OutgoingJob, Settlement } from "../../contracts/broker.js";
 import { UnsupportedError } from "../../job/errors.js";
 import { LONGEST_DELAY } from "./delays.js";
 import type { Mail } from "./mailer.js";
-import { again, type Letter, type State } from "./message.js";
+import { again, type Letter, type State, toLetter } from "./message.js";
 import type { Delivery } from "./unsettled.js";
 
 /** What is not among a broker's means is refused before anything is done. */
@@ -18,6 +18,8 @@ type Moving = Extract<Settlement, { kind: "retry" | "release" }>;
 
 /** The copy that takes the place of a job that is to run again. */
 export function mailAgain({ message, delivered, subscription }: Delivery, settlement: Moving, now: number): Mail {
+  if (settlement.kind === "retry" && settlement.again !== undefined)
+    return mailAnother(settlement.again, settlement, now);
   const state = stateOf(delivered);
   const { delay, kind, history = state.history } = settlement;
   const attempts = kind === "retry" ? settlement.lease.attempt : state.attempts;
@@ -26,6 +28,15 @@ export function mailAgain({ message, delivered, subscription }: Delivery, settle
     again(queue, message.properties, delivered, { ...state, attempts, history, ...dueAt(delay, now) }),
     delay,
   );
+}
+
+/** What a protocol that counts attempts in its messages puts back. Nobody has to hold it until it is due. */
+function mailAnother(job: OutgoingJob, { delay, history }: Moving, now: number): Mail {
+  const { id, priority, headers } = job;
+  const { options, content } = toLetter(job, now);
+  const state = { attempts: 0, losses: 0, history, ...dueAt(delay, now) };
+  const copy = { id, priority, body: content, headers, state, newLosses: 0 };
+  return { letter: again(job.queue, options, copy, state), delay };
 }
 
 /** A job as it stands, to go to the end of its queue after `delay` ms. */

@@ -1,8 +1,10 @@
+import type { Random } from "../../contracts/clock.js";
 import type { Connection, DriverEnvironment, Ping } from "../../contracts/driver.js";
 import { ConfigError } from "../../job/errors.js";
 import { RedisBackend } from "./backend.js";
 import { RedisBroadcaster } from "./broadcaster.js";
 import { RedisBroker } from "./broker.js";
+import { celeryContracts } from "./celery/connection.js";
 import { openIoredis } from "./client/ioredis.js";
 import type { Shared } from "./consumer.js";
 import { RedisCoordinator } from "./coordinator.js";
@@ -29,21 +31,34 @@ export async function connect(settings: Settings, environment: DriverEnvironment
     await server.close();
     throw error;
   }
-  const shared: Shared = { server, subscriptions: new Subscriptions(server, clock, logger), clock };
-  const broker = new RedisBroker(shared, random);
+  const subscriptions = new Subscriptions(server, clock, logger);
+  const contracts =
+    settings.protocol === "celery"
+      ? celeryContracts(server, subscriptions, { visibilityTimeout: settings.visibilityTimeout, db }, environment)
+      : nativeContracts({ server, subscriptions, clock }, random);
   return {
-    broker,
-    backend: new RedisBackend(server),
-    coordinator: new RedisCoordinator(server),
-    notifier: new RedisNotifier(shared.subscriptions),
-    inspector: new RedisInspector(server),
-    broadcaster: new RedisBroadcaster(server, shared.subscriptions),
+    ...contracts,
     ping: () => ping(server),
     close: async () => {
       if (server.closed) return;
-      await broker.close();
+      await contracts.broker.close();
       await server.close();
     },
+  };
+}
+
+function nativeContracts(
+  shared: Shared,
+  random: Random,
+): Omit<Connection, "ping" | "close"> & { readonly broker: RedisBroker } {
+  const { server, subscriptions } = shared;
+  return {
+    broker: new RedisBroker(shared, random),
+    backend: new RedisBackend(server),
+    coordinator: new RedisCoordinator(server),
+    notifier: new RedisNotifier(subscriptions),
+    inspector: new RedisInspector(server),
+    broadcaster: new RedisBroadcaster(server, subscriptions),
   };
 }
 

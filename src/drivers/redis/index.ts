@@ -8,6 +8,15 @@ export type { RedisOptions } from "./options.js";
 
 const CAPABILITIES: Capabilities = { ...DEFAULT_CAPABILITIES, durability: "server-memory", broadcast: true };
 
+/** What kombu's way of using Redis allows: nobody can find a job in its lists by id. */
+const CELERY_CAPABILITIES: Capabilities = {
+  ...CAPABILITIES,
+  idempotentIds: false,
+  cancel: false,
+  inspect: false,
+  broadcast: false,
+};
+
 /**
  * Jobs, outcomes and shared state in Redis 6.2 or later, or Valkey: one server, one watched by sentinels, or a cluster.
  * It needs `npm install ioredis`.
@@ -26,10 +35,12 @@ const CAPABILITIES: Capabilities = { ...DEFAULT_CAPABILITIES, durability: "serve
  */
 export function redis(options: RedisOptions | string = {}): Driver {
   const settings = resolveOptions(typeof options === "string" ? { url: options } : options);
+  const { protocol } = settings;
   return {
     name: "redis",
     location: settings.location,
-    capabilities: CAPABILITIES,
+    protocol,
+    capabilities: protocol === "celery" ? CELERY_CAPABILITIES : CAPABILITIES,
     maxBytes: settings.maxBytes,
     connect: (environment) => connect(settings, environment),
   };
@@ -40,6 +51,6 @@ export function redis(options: RedisOptions | string = {}): Driver {
  *
  * @throws {ConfigError} when the URL has another form or another key.
  */
-export function fromUrl(url: string): Driver {
-  return redis({ url });
+export function fromUrl(url: string, protocol: "taskwright" | "celery" = "taskwright"): Driver {
+  return redis({ url, protocol });
 }

@@ -26,6 +26,16 @@ export interface RedisOptions {
   readonly timeout?: Duration;
   /** The longest body of a job or outcome, in bytes. Default 1,048,576 (1 MiB). */
   readonly maxBytes?: number;
+  /**
+   * Whose messages and results are in it. `"celery"`: those of Python's Celery, as kombu keeps them on one Redis server.
+   * Default `"taskwright"`.
+   */
+  readonly protocol?: "taskwright" | "celery";
+  /**
+   * With `protocol: "celery"`: after this long a message that a Python worker holds is put back. The same as in Celery's
+   * `broker_transport_options`. Default `"1h"`.
+   */
+  readonly visibilityTimeout?: Duration;
   /** Options for TLS, such as `ca`. Default: those of Node, where the URL asks for TLS. */
   readonly tls?: TlsOptions;
 }
@@ -38,11 +48,14 @@ export interface Settings {
   readonly prefix: string;
   /** Milliseconds. */
   readonly timeout: number;
+  readonly protocol: "taskwright" | "celery";
+  /** Milliseconds. */
+  readonly visibilityTimeout: number;
   readonly maxBytes: number;
 }
 
-const OPTION_NAMES = ["url", "client", "prefix", "timeout", "maxBytes", "tls"];
-const QUERY_NAMES = ["prefix", "timeout", "maxBytes", "db", "sentinelPassword"];
+const OPTION_NAMES = ["url", "client", "prefix", "timeout", "maxBytes", "protocol", "visibilityTimeout", "tls"];
+const QUERY_NAMES = ["prefix", "timeout", "maxBytes", "visibilityTimeout", "db", "sentinelPassword"];
 const DEFAULT_URL = "redis://127.0.0.1:6379";
 const DEFAULT_PREFIX = "taskwright";
 const DEFAULT_MAX_BYTES = 1024 * 1024;
@@ -70,6 +83,8 @@ export function resolveOptions(options: RedisOptions): Settings {
     address: addressOf(parsed?.address ?? assertClient(client), tls),
     location: client === undefined ? maskUrl(url) : "redis: (the given client)",
     prefix: checkPrefix(merged.prefix ?? DEFAULT_PREFIX),
+    protocol: checkProtocol(merged.protocol),
+    visibilityTimeout: parseDuration(merged.visibilityTimeout ?? "1h", "visibilityTimeout"),
     timeout: parseDuration(merged.timeout ?? "10s", "timeout"),
     maxBytes: checkMaxBytes(merged.maxBytes ?? DEFAULT_MAX_BYTES),
   };
@@ -87,7 +102,7 @@ function assertClient(client: unknown): IoredisClient {
 
 interface Parsed {
   readonly address: Address;
-  readonly options: Pick<RedisOptions, "prefix" | "timeout" | "maxBytes">;
+  readonly options: Pick<RedisOptions, "prefix" | "timeout" | "maxBytes" | "visibilityTimeout">;
 }
 
 /** @throws {ConfigError} when the URL has another form or another key. */
@@ -101,7 +116,7 @@ export function parseUrl(url: string): Parsed {
   const mode = (several ?? unix ?? "").toLowerCase();
   const address = { ...places(mode, hosts, path, query.db, url), ...userOf(user, url) };
   const secure = /^(rediss|valkeys)$/i.test(one ?? many ?? "");
-  const { prefix, timeout, maxBytes, sentinelPassword } = query;
+  const { prefix, timeout, maxBytes, visibilityTimeout, sentinelPassword } = query;
   return {
     address: {
       ...address,
@@ -111,6 +126,7 @@ export function parseUrl(url: string): Parsed {
     options: {
       ...(prefix !== undefined && { prefix }),
       ...(timeout !== undefined && { timeout }),
+      ...(visibilityTimeout !== undefined && { visibilityTimeout }),
       ...(maxBytes !== undefined && { maxBytes: Number(maxBytes) }),
     },
   };
@@ -200,6 +216,11 @@ function decode(text: string, url: string): string {
 function checkPrefix(prefix: string): string {
   if (typeof prefix === "string" && /^[^{}\s]{1,100}$/.test(prefix)) return prefix;
   throw new ConfigError(`prefix cannot be "${prefix}": 1 to 100 characters without braces or blanks`);
+}
+
+function checkProtocol(protocol: RedisOptions["protocol"] = "taskwright"): "taskwright" | "celery" {
+  if (protocol === "taskwright" || protocol === "celery") return protocol;
+  throw new ConfigError(`protocol cannot be ${JSON.stringify(protocol)}: "taskwright" or "celery"`);
 }
 
 function checkMaxBytes(bytes: number): number {

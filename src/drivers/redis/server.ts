@@ -13,8 +13,9 @@ export class Server {
   readonly prefix: string;
   /** Begins every channel: those of two databases of one server would otherwise be the same. */
   readonly channel: string;
+  /** Milliseconds in which it has to answer. */
+  readonly timeout: number;
   readonly #clock: Clock;
-  readonly #timeout: number;
   /** Servers from 7.0 on run scripts that say so when their memory is full. */
   #runsWhenFull = false;
   /** Milliseconds that the server's clock is ahead of ours. */
@@ -32,7 +33,7 @@ export class Server {
     this.prefix = `{${names.prefix}}:`;
     this.channel = `{${names.prefix}}:${names.db}:`;
     this.#clock = clock;
-    this.#timeout = timeout;
+    this.timeout = timeout;
   }
 
   get closed(): boolean {
@@ -121,8 +122,8 @@ export class Server {
   /** For what changes nothing: when it fails, nothing has happened. */
   async #withinTime(step: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const abort = new AbortController();
-    const late = () => abort.abort(new Error(`no connection within ${this.#timeout} ms`));
-    const cancel = this.#clock.schedule(late, this.#timeout, true);
+    const late = () => abort.abort(new Error(`no connection within ${this.timeout} ms`));
+    const cancel = this.#clock.schedule(late, this.timeout, true);
     try {
       await step(abort.signal);
     } catch (error) {
@@ -134,8 +135,8 @@ export class Server {
 
   #answered<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const late = () => reject(new Error(`no answer within ${this.#timeout} ms`));
-      const cancel = this.#clock.schedule(late, this.#timeout, true);
+      const late = () => reject(new Error(`no answer within ${this.timeout} ms`));
+      const cancel = this.#clock.schedule(late, this.timeout, true);
       answer.then(resolve, reject).finally(cancel);
     });
   }

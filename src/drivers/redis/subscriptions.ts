@@ -39,8 +39,12 @@ export class Subscriptions {
   }
 
   /** When it resolves, everything sent to `name` from then on is heard. */
-  async subscribe(name: string, hear: Hear): Promise<Unsubscribe> {
-    const key = this.#server.channel + name;
+  subscribe(name: string, hear: Hear): Promise<Unsubscribe> {
+    return this.subscribeTo(this.#server.channel + name, hear);
+  }
+
+  /** The same for a channel by its whole name, such as one of somebody else's. */
+  async subscribeTo(key: string, hear: Hear): Promise<Unsubscribe> {
     let channel = this.#channels.get(key);
     if (channel === undefined) {
       channel = { listeners: new Set(), open: this.#open(key) };

@@ -16,7 +16,7 @@ export const ENVIRONMENT: DriverEnvironment = { clock: systemClock, random: Math
 export const NOW = { queues: ["default"], max: 100, wait: 0 };
 
 /** All contracts of a connection. */
-export type Open = Required<Omit<Connection, "notifier" | "broadcaster" | "queueInspector">>;
+export type Open = Required<Pick<Connection, "broker" | "backend" | "coordinator" | "inspector" | "ping" | "close">>;
 
 /** Opens a place until the end of the test. */
 export async function connect(url: string): Promise<Open> {

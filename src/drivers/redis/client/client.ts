@@ -21,5 +21,10 @@ export interface RedisClient {
   readonly cluster: boolean;
   /** Called for each message, and when messages may have been missed and every subscription has to be made again. */
   listen(onMessage: OnMessage, onGap: () => void): void;
+  /**
+   * One more client of the same place, for commands that block, for less than the time that the server has to answer in.
+   * Whoever asks for it closes it.
+   */
+  another(): RedisClient;
   close(): Promise<void>;
 }

@@ -139,6 +139,10 @@ class IoredisAdapter implements RedisClient {
     if (this.#messages?.status === "ready") await this.#messages.unsubscribe(...channels);
   }
 
+  another(): RedisClient {
+    return new IoredisAdapter(this.#commands.duplicate(behaviourOf(this.#terms)), this.#terms);
+  }
+
   async close(): Promise<void> {
     this.#commands.disconnect();
     this.#messages?.disconnect();

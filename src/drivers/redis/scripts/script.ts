@@ -21,6 +21,7 @@ export function growingScript(body: string): Script {
   return compiled(`${PRELUDE}${body}`);
 }
 
-function compiled(source: string): Script {
+/** A source that needs nothing before it. */
+export function compiled(source: string): Script {
   return { source, digest: createHash("sha1").update(source).digest("hex") };
 }

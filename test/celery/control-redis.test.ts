@@ -1,0 +1,150 @@
+import { currentJob } from "taskwright";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { nextEvent } from "../core/support.js";
+import { type CeleryPlace, openPlace } from "./place.js";
+import { celeryCommand } from "./python.js";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let place: CeleryPlace;
+
+beforeAll(async () => {
+  place = await openPlace();
+  place.app.task("node.add", { queue: "node" }, (a: number, b: number) => a + b);
+  place.app.task("node.wait", { queue: "node" }, async () => {
+    const { signal } = currentJob();
+    await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  });
+  await place.app.worker({ concurrency: 3 }).start();
+}, 60_000);
+
+afterAll(() => place?.close());
+
+/** What our worker answers; Python's is there too. */
+async function inspect(method: string): Promise<unknown> {
+  const answers = (await place.python.eval(`app.control.inspect(timeout=2).${method}`)) as Record<string, unknown>;
+  const names = Object.keys(answers).filter((name) => name.startsWith("node-"));
+  expect(names).toHaveLength(1);
+  return answers[names[0] ?? ""];
+}
+
+describe("celery inspect", () => {
+  it("ping", async () => {
+    expect(await inspect("ping()")).toEqual({ ok: "pong" });
+  });
+
+  it("registered, stats, active_queues, conf", async () => {
+    expect(await inspect("registered()")).toEqual(["node.add", "node.wait"]);
+    await place.app.send("node.add", { args: [1, 2] }).result({ timeout: "20s" });
+    expect(await inspect("stats()")).toMatchObject({
+      pid: process.pid,
+      total: { "node.add": 1 },
+      pool: { "max-concurrency": 3 },
+    });
+    expect(await inspect("active_queues()")).toMatchObject([{ name: "node", routing_key: "node" }]);
+    expect(await inspect("conf()")).toMatchObject({ task_acks_late: true });
+  });
+
+  it("active, reserved, scheduled, query_task, revoked", async () => {
+    const started = nextEvent(place.app, "job:started");
+    const job = await place.app.send("node.wait", { id: "waits", args: [1], kwargs: { x: 2 } });
+    await started;
+    const shown = {
+      id: "waits",
+      name: "node.wait",
+      args: [1],
+      kwargs: { x: 2 },
+      delivery_info: { routing_key: "node" },
+    };
+    expect(await inspect("active()")).toMatchObject([shown]);
+    expect(await inspect("query_task(['waits', 'other'])")).toMatchObject({ waits: ["active", shown] });
+    expect(await inspect("reserved()")).toEqual([]);
+    expect(await inspect("scheduled()")).toEqual([]);
+    await job.cancel();
+    await expect(job.result({ timeout: "20s" })).rejects.toMatchObject({ name: "CancelledError" });
+    expect(await inspect("revoked()")).toContain("waits");
+  });
+
+  it("by name and by pattern", async () => {
+    expect(await place.python.eval("app.control.ping(timeout=1, pattern='node-*', matcher='glob')")).toHaveLength(1);
+    expect(await place.python.eval("app.control.ping(timeout=1, destination=['nobody@nowhere'])")).toEqual([]);
+  });
+
+  it("celery status lists our worker beside Python's", async () => {
+    const status = await celeryCommand({ broker: place.url }, ["status", "--timeout", "3"]);
+    expect(status).toMatch(/node-\d+-\w+@\S+: OK/);
+    expect(status).toMatch(/2 nodes online/);
+  });
+});
+
+describe("celery control", () => {
+  it("revoke: the task never starts, and is REVOKED", async () => {
+    await place.python.eval("app.control.revoke('never')");
+    await expect.poll(() => inspect("revoked()")).toContain("never");
+    await place.app.send("node.add", { id: "never", args: [1, 2] });
+    await expect(place.app.job("never").result({ timeout: "20s" })).rejects.toMatchObject({ name: "CancelledError" });
+    expect(await place.python.eval("AsyncResult('never').state")).toBe("REVOKED");
+  });
+
+  it("revoke with terminate: the task that runs is told to stop", async () => {
+    const started = nextEvent(place.app, "job:started");
+    const job = await place.app.send("node.wait", { id: "stopped" });
+    await started;
+    await place.python.eval("AsyncResult('stopped').revoke(terminate=True)");
+    await expect(job.result({ timeout: "20s" })).rejects.toMatchObject({ name: "CancelledError" });
+  });
+
+  it("job.cancel() here stops a task in Python", async () => {
+    const job = await place.app.send("proj.append", { id: "py", args: ["/dev/null", "x", 60] });
+    await expect.poll(() => place.worker.log).toContain("proj.append[py] received");
+    expect(await job.cancel()).toBe("requested");
+    await expect(job.result({ timeout: "20s" })).rejects.toMatchObject({ name: "CancelledError" });
+  });
+
+  it("rate_limit", async () => {
+    const answers = await place.python.eval("app.control.rate_limit('node.add', '4/s', reply=True, timeout=1)");
+    expect(JSON.stringify(answers)).toContain("new rate limit set successfully");
+    const began = Date.now();
+    const jobs = await place.app.remoteTask<[number, number], number>("node.add", { queue: "node" }).enqueueMany([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+    expect(await Promise.all(jobs.map((job) => job.result({ timeout: "20s" })))).toEqual([2, 4, 6]);
+    expect(Date.now() - began).toBeGreaterThanOrEqual(500);
+    const wrong = await place.python.eval("app.control.rate_limit('node.add', 'often', reply=True, timeout=1)");
+    expect(JSON.stringify(wrong)).toContain("Invalid rate limit");
+    await place.python.eval("app.control.rate_limit('node.add', 0, reply=True, timeout=1)");
+  });
+
+  it("what is not known is an answer, not silence", async () => {
+    const answers = await place.python.eval(
+      "app.control.broadcast('pool_grow', arguments={'n': 1}, reply=True, timeout=1)",
+    );
+    expect(JSON.stringify(answers)).toContain("taskwright does not know the command");
+  });
+});
+
+describe("events", () => {
+  it("of tasks and workers reach Celery's receiver", async () => {
+    await place.python.eval("app.control.enable_events(reply=True, timeout=1)");
+    const wanted = "{'task-received', 'task-started', 'task-succeeded', 'worker-heartbeat'}";
+    const then = "lambda: remote('node.add', 1, 2).set(queue='node').apply_async(task_id='told')";
+    const heard = await place.python.eval(`heard(app, ${wanted}, 'node-', ${then})`);
+    const events = heard as { type: string; uuid?: string; name?: string }[];
+    const ofTask = events.filter(({ uuid }) => uuid === "told");
+    expect(ofTask.map(({ type }) => type)).toEqual(["task-received", "task-started", "task-succeeded"]);
+    expect(ofTask[0]).toMatchObject({ name: "node.add", args: "[1, 2]" });
+    expect(events.some(({ type }) => type === "worker-heartbeat")).toBe(true);
+  });
+});
+
+describe("shutdown", () => {
+  it("ends our worker in order", async () => {
+    const stopped = nextEvent(place.app, "worker:stopped");
+    const names = (await place.python.eval("list(app.control.inspect(timeout=2).ping())")) as string[];
+    const ours = names.find((name) => name.startsWith("node-"));
+    await place.python.eval(`app.control.shutdown(destination=['${ours}'])`);
+    await stopped;
+  });
+});

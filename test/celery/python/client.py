@@ -1,0 +1,54 @@
+"""Evaluates one expression a line, and answers each with a line of JSON: the Python side of a test."""
+import base64
+import json
+import sys
+import time
+
+import celery
+from celery import chain, chord, group, signature, states
+from celery.exceptions import TimeoutError
+from celery.result import AsyncResult, GroupResult
+
+import tasks
+from tasks import *  # noqa: F403
+from tasks import app
+
+def heard(app, wanted, node, then):
+    """The events of nodes whose names begin so, until each wanted type has come. Calls `then` once one is heard."""
+    missing, found = set(wanted), []
+    deadline = time.time() + 30
+
+    def handle(event):
+        if event["hostname"].startswith(node):
+            if not found:
+                then()
+            found.append(event)
+            missing.discard(event["type"])
+        if not missing or time.time() > deadline:
+            receiver.should_stop = True
+
+    with app.connection_for_read() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": handle})
+        receiver.capture(limit=None, timeout=20, wakeup=False)
+    return found
+
+
+names = {**globals(), "remote": lambda name, *args, **kwargs: signature(name, args=args, kwargs=kwargs, app=app)}
+
+
+def plain(value):
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    if hasattr(value, "as_tuple"):
+        return value.as_tuple()
+    return repr(value)
+
+
+for line in sys.stdin:
+    try:
+        answer = {"value": eval(json.loads(line), names)}
+    except BaseException as error:  # The test wants to know of each.
+        cls = type(error)
+        answer = {"error": {"type": cls.__name__, "module": cls.__module__, "args": [str(a) for a in error.args]}}
+    sys.stdout.write(json.dumps(answer, default=plain) + "\n")
+    sys.stdout.flush()
