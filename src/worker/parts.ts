@@ -138,8 +138,8 @@ function assembleRun(
 /**
  * How many more jobs to ask for. A slot is free once its handler has ended; its settlement may still be on the way, so that
  * claims and settlements overlap. But no more than one round of them: a broker that is slow to settle is not asked for ever
- * more. At most half of what fits at once, so that the server looks for one half while the other runs: 75,000 and 80,000
- * jobs a second on Redis, against 48,000 in the same run without. Writing the claim and the settle to the socket together
+ * more. At most half of what fits at once, so that the server looks for one half while the other runs: 60,000 to 80,000
+ * jobs a second on Redis, against 43,000 to 54,000 in the same run without. Writing the claim and the settle to the socket together
  * undid it (40,000): the server then answers both at once, and one waits for the other.
  */
 function room({ concurrency, prefetch }: WorkerSettings, executor: Executor, settler: Settler): number {

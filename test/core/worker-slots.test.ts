@@ -9,8 +9,11 @@ describe("concurrency", () => {
     await using app = memoryApp();
     let running = 0;
     let most = 0;
+    const full = deferred();
     const t = app.task("t", async () => {
       most = Math.max(most, ++running);
+      if (running === concurrency) full.resolve();
+      await full.promise;
       await new Promise((resolve) => setImmediate(resolve));
       running -= 1;
     });

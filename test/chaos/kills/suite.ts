@@ -8,12 +8,12 @@ import { programCommand, type SharedDriver, selectedPlace } from "../../support/
 import { until } from "../../support/until.js";
 import { SEED } from "../seed.js";
 
-/** As many as a driver works off in half a minute, which is a hundred kills. */
+/** As many as a driver works off in half a minute. */
 const JOBS: Readonly<Record<string, number>> = {
   sqlite: 20_000,
   redis: 100_000,
-  postgres: 5_000,
-  mysql: 10_000,
+  postgres: 3_000,
+  mysql: 3_000,
   "rabbitmq+sqlite": 3000,
   "rabbitmq+redis": 3000,
 };
