@@ -29,7 +29,7 @@ describe("the command line of the benchmark", () => {
 
   it.each([
     [["sqlit"], 'unknown driver "sqlit": did you mean "sqlite"?'],
-    [[], "which driver? There are memory, sqlite, redis, postgres and mysql"],
+    [[], "which driver? There are memory, sqlite, redis, postgres, mysql and rabbitmq"],
     [["sqlite", "memory"], 'one driver at a time: "memory" is too much'],
     [["sqlite", "--peer", "plain-jobs"], 'sqlite has no peer "plain-jobs": did you mean "plainjob"?'],
     [["sqlite", "--peer", "bullmq"], 'sqlite has no peer "bullmq"; there is only plainjob'],
