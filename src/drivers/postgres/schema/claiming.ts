@@ -1,7 +1,7 @@
 /**
  * Purpose: leases due jobs, and tells what a worker that found none waits for.
  * Callers: the consumer.
- * Cost: 5 microseconds a job in batches of 500; 0.2 ms for a queue that has none.
+ * Cost: one walk of the claim index, for what is claimed and what other claims hold behind the hint.
  *
  * One claim at a time looks into a queue, and each has a token higher than those before it. So what an earlier claim of the
  * same process found is true until it is told otherwise, and it gives that back as the queue's hint: the highest token, for

@@ -7,8 +7,8 @@
  *             leases   +-> dead
  *
  * Tried beside each other with batches of 500 (PostgreSQL 15, 2 cores, body of 60 bytes; claim and completion together, CPU
- * of the server and WAL for each job): `UPDATE ... SKIP LOCKED` and `DELETE` 15.5 microseconds and 300 bytes; moving the row
- * to a table of leases (`DELETE ... RETURNING`) 17.8 and 480; this 11 and 150, and a heartbeat renews one row for a claim
+ * of the server and WAL for each job): `UPDATE ... SKIP LOCKED` and `DELETE` 15.5 microseconds and 200 to 370 bytes; moving the row
+ * to a table of leases (`DELETE ... RETURNING`) 17.8 and 370 to 680; this 11 and 125 to 185, and a heartbeat renews one row for a claim
  * instead of one for each job. Its price is a lock that lets one claim at a time into a queue, for as long as it takes
  * (1 ms for 100 jobs): claims are not flushed to the disk, so nobody waits for one behind it.
  *
