@@ -147,9 +147,9 @@ describe("Node's options, in Python", () => {
   it("delay", async () => {
     const before = Date.now();
     const told = (await request({ delay: "500ms" })) as { eta: string };
-    // Celery's timer may fire some hundredths of a second early.
+    // The server's clock decides, which is known here to some hundredths of a second.
     expect(Date.now() - before).toBeGreaterThan(400);
-    expect(Date.parse(told.eta)).toBeGreaterThanOrEqual(before + 500);
+    expect(Date.parse(told.eta)).toBeGreaterThan(before + 400);
   });
 
   it("expires", async () => {
