@@ -73,7 +73,9 @@ describe("over RabbitMQ, with results in Redis", () => {
 
   it("countdown, delay and expires", async () => {
     const took = `(lambda t: [(${N})('add', 1, 2).apply_async(countdown=1).get(timeout=20), time.time() - t])(time.time())`;
-    expect((await place.python.eval(took)) as number[]).toEqual([3, expect.closeTo(1.5, 0)]);
+    const [sum, seconds] = (await place.python.eval(took)) as number[];
+    expect(sum).toBe(3);
+    expect(seconds).toBeGreaterThan(0.95);
     const delayed = place.app.send("proj.request", { delay: "500ms" });
     const told = (await delayed.result({ timeout: "20s" })) as { eta: string };
     expect(Date.parse(told.eta)).toBeGreaterThan(0);
