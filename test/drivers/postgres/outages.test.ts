@@ -17,7 +17,9 @@ describe("postgres that goes away", () => {
     const waiting = claim(worker, 1, 30_000).catch((error: unknown) => error);
     await server.kill("SIGKILL");
     await expect(c.broker.publish([job()])).rejects.toThrow(BrokerError);
-    await expect(c.broker.publish([job()])).rejects.toThrow(/nobody listens there|terminated|within `timeout`|shutting down/);
+    await expect(c.broker.publish([job()])).rejects.toThrow(
+      /nobody listens there|terminated|within `timeout`|shutting down/,
+    );
     // The processes of its former connections may still be on their way out, with its memory.
     await until("it starts again", () => server.start().then(() => true));
     const after = job();
