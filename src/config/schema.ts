@@ -74,7 +74,7 @@ const worker = {
   }),
   prefetch: setting({
     type: types.integer(0),
-    default: 0,
+    defaultText: "as many as end within 10 ms, up to 500",
     description: "Jobs to hold beside the running ones. 0: only what can start now.",
   }),
   lease: setting({
@@ -129,6 +129,11 @@ export const SCHEMA = {
     default: "taskwright",
     description: "Whose messages and results the broker and the backend hold: our own, or those of Python's Celery.",
   }),
+  queuePlaces: setting({
+    type: types.queuePlaces,
+    default: {},
+    description: "Queues whose jobs are elsewhere, or in another protocol, than the app's own.",
+  }),
   celery: {
     trackStarted: setting({
       type: types.flag,
@@ -139,6 +144,11 @@ export const SCHEMA = {
       type: types.flag,
       default: false,
       description: "Write name, arguments, worker and queue into results, as Celery's result_extended does.",
+    }),
+    resultPersistent: setting({
+      type: types.flag,
+      default: false,
+      description: "With the backend rpc://: results that wait for their callers survive RabbitMQ's restart.",
     }),
     sendTaskEvents: setting({
       type: types.flag,

@@ -2,7 +2,9 @@ import type { Driver } from "../contracts/index.js";
 import { type Backoff, validateBackoff } from "../job/backoff.js";
 import { type Duration, parseDuration } from "../job/duration.js";
 import { ConfigError } from "../job/errors.js";
+import { isRecord } from "../job/is-record.js";
 import { maskSecrets } from "./mask.js";
+import { unknownKey } from "./nearest.js";
 
 /** Reads one kind of value: from code or a file as it is, from the environment or a flag as text. */
 export interface SettingType<Input, Output> {
@@ -152,6 +154,40 @@ export const place: SettingType<string | Driver, string | Driver> = {
 
 function isDriver(value: unknown): value is Driver {
   return typeof value === "object" && value !== null && "connect" in value && typeof value.connect === "function";
+}
+
+/** Where the jobs of one queue are, as far as that differs from the app's. */
+export interface QueuePlace {
+  readonly protocol?: "taskwright" | "celery";
+  readonly broker?: string | Driver;
+  readonly backend?: string | Driver;
+}
+
+/** Places by queue. */
+export type QueuePlaces = Readonly<Record<string, QueuePlace>>;
+
+export const queuePlaces: SettingType<QueuePlaces, QueuePlaces> = {
+  expected: 'places by queue, such as {"celery":{"protocol":"celery","broker":"redis://localhost"}}',
+  placeholder: "<json>",
+  fromText: parseJson,
+  parse(value, label) {
+    if (!isRecord(value)) throw wrongValue(label, queuePlaces.expected, value);
+    const entries = Object.entries(value);
+    return Object.fromEntries(entries.map(([queue, one]) => [queue, toQueuePlace(one, `${label}["${queue}"]`)]));
+  },
+};
+
+function toQueuePlace(value: unknown, label: string): QueuePlace {
+  if (!isRecord(value)) throw wrongValue(label, "an object with protocol, broker or backend", value);
+  const { protocol, broker, backend, ...others } = value;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    throw new ConfigError(unknownKey("setting", unknown, ["protocol", "broker", "backend"], label));
+  return {
+    ...(protocol !== undefined && { protocol: choice("taskwright", "celery").parse(protocol, `${label}.protocol`) }),
+    ...(broker !== undefined && { broker: place.parse(broker, `${label}.broker`) }),
+    ...(backend !== undefined && { backend: place.parse(backend, `${label}.backend`) }),
+  };
 }
 
 export const queues: SettingType<QueuesInput, readonly QueueShare[]> = {

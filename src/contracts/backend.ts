@@ -11,6 +11,16 @@ export interface OutcomeRecord {
   readonly body: Uint8Array;
   /** Milliseconds to keep it, from when it is stored. Absent: until forgotten. */
   readonly ttl?: number;
+  /** Who asked for it, where the protocol's callers say so. Only backends that answer callers look at it. */
+  readonly answer?: Answer;
+}
+
+/** Where a caller waits for the outcome of its job (Celery's `reply_to` and `correlation_id`). */
+export interface Answer {
+  readonly queue: string;
+  readonly correlationId: string;
+  /** Whether the answer survives a restart of the server, where the queue does. */
+  readonly persistent: boolean;
 }
 
 /** What a running job told about itself. */
@@ -34,6 +44,8 @@ export interface ReportRecord {
 
 /** Keeps outcomes and reports. Every call is a batch. */
 export interface ResultBackend {
+  /** Where jobs say that this process waits for their outcomes. Absent: outcomes are kept, and read by whoever wants to. */
+  readonly replyTo?: string;
   /** Keeps outcomes. One that is older than the one already there, by its attempt, is ignored. */
   store(outcomes: readonly OutcomeRecord[]): Promise<void>;
   /** Answers in the order given; `undefined` where there is none, or it has expired. */
@@ -44,7 +56,7 @@ export interface ResultBackend {
    * Tells of jobs that have not ended, where the protocol has states for it (Celery's STARTED and RETRY). Until an outcome
    * is stored, `read` finds nothing for them. Absent in all others.
    */
-  mark?(states: readonly Pick<OutcomeRecord, "id" | "body" | "ttl">[]): Promise<void>;
+  mark?(states: readonly Pick<OutcomeRecord, "id" | "body" | "ttl" | "answer">[]): Promise<void>;
   /** Adds to what jobs told about themselves. */
   report(reports: readonly Report[]): Promise<void>;
   /** What a job told so far, if anything that has not expired. */

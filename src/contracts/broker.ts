@@ -119,7 +119,7 @@ export interface ConsumeOptions {
   /** The worker's id, for the registry and for inspection. */
   readonly worker: string;
   readonly queues: readonly string[];
-  /** The most jobs the worker will hold at once: the prefetch of push brokers. */
+  /** The most jobs that a push broker delivers before they are settled, its prefetch, also to claims that ask for more. */
   readonly capacity: number;
   /** How long a lease lasts without an `extend`, in ms. */
   readonly lease: number;

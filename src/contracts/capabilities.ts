@@ -11,6 +11,8 @@ export interface Capabilities {
   readonly delay: boolean;
   /** Within one priority the oldest job is claimed first. Default `true`. */
   readonly fifo: boolean;
+  /** Publishes that are under way at once take effect in the order of their calls: none has to wait for another. Default `false`. */
+  readonly pipelining: boolean;
   /** A second job with the same id is reported as a duplicate. Default `true`. */
   readonly idempotentIds: boolean;
   /** Waiting jobs can be cancelled and active ones told to stop. Default `true`. */
@@ -45,6 +47,7 @@ export const DEFAULT_CAPABILITIES: Capabilities = {
   priority: true,
   delay: true,
   fifo: true,
+  pipelining: false,
   idempotentIds: true,
   cancel: true,
   leases: "timed",

@@ -32,6 +32,11 @@ export interface Connection {
   readonly queueInspector?: QueueInspector;
   /** Present exactly where `capabilities.broadcast` is true. */
   readonly broadcaster?: Broadcaster;
+  /**
+   * Opens a backend whose outcomes are messages to those who asked (Celery's `rpc://`), through this connection, with which
+   * it is closed. Present where the protocol has such.
+   */
+  openReplies?(): Promise<Pick<Connection, "backend" | "notifier">>;
   /** Proves that the server answers, and tells its clock. Used by `doctor`. */
   ping(): Promise<Ping>;
   close(): Promise<void>;

@@ -9,6 +9,8 @@ export type QueueLength = Readonly<Record<"waiting" | "dead", number>>;
  * cannot be done.
  */
 export interface QueueInspector {
+  /** The queues that the broker knows of, where it can tell. */
+  names?(): Promise<string[]>;
   /** Answers in the order given, `undefined` for a queue that does not exist. */
   count(queues: readonly string[]): Promise<(QueueLength | undefined)[]>;
   /** Dead letters of a queue, the oldest first, from the one after `skip` others. */

@@ -157,13 +157,13 @@ export class Job<R = unknown> {
   }
 
   /**
-   * Deletes the job's outcome, progress and log. Answers whether there was an outcome.
+   * Deletes the job's outcome, progress and log. Answers whether there was an outcome; then an `id` of your own is free again.
    *
    * @throws NoResultError where no backend keeps them.
    */
   async forget(): Promise<boolean> {
     const { route } = await this.#access();
-    return (await route.requireBackend().forget([this.id])) > 0;
+    return route.forget(this.id);
   }
 
   /**

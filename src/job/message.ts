@@ -2,6 +2,7 @@ import type { OutgoingJob, When } from "../contracts/index.js";
 import { type Backoff, validateBackoff } from "./backoff.js";
 import type { Codec } from "./codec/index.js";
 import { UnreadableError } from "./errors.js";
+import { isRecord } from "./is-record.js";
 import type { Delivery, Labels, LabelValue } from "./options.js";
 
 /** What a call chose for its own run; it overrides the task's options in the worker. */
@@ -143,10 +144,6 @@ function readBackoff(value: unknown): Backoff {
 function check<T>(is: (value: unknown) => value is T, value: unknown, name: string): T {
   if (is(value)) return value;
   throw new UnreadableError(`the message's ${name} is malformed`);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isString(value: unknown): value is string {

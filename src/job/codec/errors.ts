@@ -1,7 +1,8 @@
 import { ConfigError, RemoteError } from "../errors.js";
+import { isRecord } from "../is-record.js";
 import { describeError, type ErrorData, NON_ERROR } from "./error-data.js";
 import { isSendable } from "./flatten.js";
-import { builtInPrototype, isRecord, OWN_ERROR, restoreOwnError } from "./known-errors.js";
+import { builtInPrototype, OWN_ERROR, restoreOwnError } from "./known-errors.js";
 import { TypeRegistry } from "./types.js";
 
 type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;

@@ -1,4 +1,5 @@
 import * as own from "../errors.js";
+import { isRecord } from "../is-record.js";
 
 /** The `type` of taskwright's own errors, which are told apart by their code. */
 export const OWN_ERROR = "taskwright";
@@ -70,8 +71,4 @@ function isSimpleCode(code: unknown): code is keyof typeof OWN_ERRORS {
 function readIssues(issues: unknown): own.ValidationIssue[] {
   if (!Array.isArray(issues)) return [];
   return issues.filter(isRecord).map(({ message, path }) => ({ message: String(message), path: String(path) }));
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
