@@ -1,7 +1,8 @@
 import type { OutcomeRecord, Report, ReportRecord, ResultBackend } from "../../contracts/backend.js";
+import { encodeId } from "../../job/id-bytes.js";
 import { batches } from "./batches.js";
 import { decodeOutcome, outcomeArgs } from "./outcome.js";
-import { forgetOutcomes, readReport, report, storeOutcomes } from "./scripts/outcomes.js";
+import { forgetOutcomes, readOutcomes, readReport, report, storeOutcomes } from "./scripts/outcomes.js";
 import type { Server } from "./server.js";
 
 export class RedisBackend implements ResultBackend {
@@ -15,17 +16,16 @@ export class RedisBackend implements ResultBackend {
     for (const batch of batches(outcomes)) {
       const args = batch.map((outcome) => {
         const [name, value, ttl] = outcomeArgs(outcome);
-        return [name, outcome.attempt, value, ttl];
+        return [encodeId(name), name, outcome.attempt, value, ttl];
       });
       await this.#server.run(storeOutcomes, args);
     }
   }
 
   async read(ids: readonly string[]): Promise<(OutcomeRecord | undefined)[]> {
-    const { prefix } = this.#server;
     const found: (OutcomeRecord | undefined)[] = [];
     for (const batch of batches(ids)) {
-      const values = await this.#server.command("MGET", ...batch.map((id) => `${prefix}outcome:${id}`));
+      const values = await this.#server.ask(readOutcomes, batch.map(encodeId));
       for (const [at, id] of batch.entries())
         found.push(decodeOutcome(id, Array.isArray(values) ? values[at] : undefined));
     }
@@ -34,7 +34,13 @@ export class RedisBackend implements ResultBackend {
 
   async forget(ids: readonly string[]): Promise<number> {
     let forgotten = 0;
-    for (const batch of batches(ids)) forgotten += Number(await this.#server.run(forgetOutcomes, batch));
+    for (const batch of batches(ids))
+      forgotten += Number(
+        await this.#server.run(
+          forgetOutcomes,
+          batch.map((id) => [encodeId(id), id]),
+        ),
+      );
     return forgotten;
   }
 

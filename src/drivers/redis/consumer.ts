@@ -13,6 +13,7 @@ import type { Clock } from "../../contracts/clock.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
 import { TaskwrightError, UnsupportedError } from "../../job/errors.js";
 import { decodeId } from "../../job/id-bytes.js";
+import { Waits } from "../common/waits.js";
 import { batches, LARGEST_BATCH } from "./batches.js";
 import { type Claimed, keyOf, readClaim } from "./claimed.js";
 import { claim } from "./scripts/claim.js";
@@ -49,7 +50,7 @@ export class RedisConsumer implements Consumer {
   readonly #id = randomBytes(9).toString("base64url");
   #stopListening: Unsubscribe = () => {};
   /** Ends the waits of pending claims. */
-  readonly #waits = new Set<() => void>();
+  readonly #waits: Waits;
   /** Tokens of claims whose answer never came: what they leased is asked for again. */
   readonly #unanswered = new Set<string>();
   #claims = 0;
@@ -61,6 +62,7 @@ export class RedisConsumer implements Consumer {
   private constructor(shared: Shared, options: ConsumeOptions, onClose: (closed: RedisConsumer) => void) {
     this.#shared = shared;
     this.#options = options;
+    this.#waits = new Waits(shared.clock);
     this.#onClose = onClose;
   }
 
@@ -82,7 +84,7 @@ export class RedisConsumer implements Consumer {
 
   #wake(): void {
     this.#generation++;
-    for (const end of [...this.#waits]) end();
+    this.#waits.wake();
   }
 
   async claim(request: ClaimRequest): Promise<ClaimedJob[]> {
@@ -100,7 +102,7 @@ export class RedisConsumer implements Consumer {
       const { jobs } = claimed;
       if (jobs.length > 0 || left <= 0 || this.#closed || request.signal?.aborted) return jobs;
       // A message may be faster than the answer that it follows.
-      if (generation === this.#generation) await this.#wait(Math.min(left, nextDueOf(claimed)), request.signal);
+      if (generation === this.#generation) await this.#waits.wait(Math.min(left, nextDueOf(claimed)), request.signal);
     }
   }
 
@@ -135,22 +137,6 @@ export class RedisConsumer implements Consumer {
   /** Names the consumer, then the claim, then for inspection the worker. */
   #nextToken(): string {
     return `${this.#id}.${(++this.#claims).toString(36)}.${this.#options.worker}`;
-  }
-
-  /** Until there may be work, the time is over, the signal aborts or the consumer closes. */
-  #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel();
-        this.#waits.delete(end);
-        signal?.removeEventListener("abort", end);
-        resolve();
-      };
-      // At least 1 ms: Node's timers may fire up to a millisecond early.
-      const cancel = this.#shared.clock.schedule(end, Math.max(1, Math.ceil(ms)), true);
-      this.#waits.add(end);
-      signal?.addEventListener("abort", end, { once: true });
-    });
   }
 
   async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {

@@ -6,11 +6,17 @@ import { type RedisOptions, resolveOptions } from "./options.js";
 export type { IoredisClient } from "./client/address.js";
 export type { RedisOptions } from "./options.js";
 
-const CAPABILITIES: Capabilities = { ...DEFAULT_CAPABILITIES, durability: "server-memory", broadcast: true };
+const CAPABILITIES: Capabilities = {
+  ...DEFAULT_CAPABILITIES,
+  durability: "server-memory",
+  pipelining: true,
+  broadcast: true,
+};
 
 /** What kombu's way of using Redis allows: nobody can find a job in its lists by id. */
 const CELERY_CAPABILITIES: Capabilities = {
   ...CAPABILITIES,
+  pipelining: false,
   idempotentIds: false,
   cancel: false,
   inspect: false,

@@ -80,12 +80,7 @@ export class RedisInspector implements Inspector {
   }
 
   retry(ids: readonly string[]): Promise<string[]> {
-    return this.#pick(ids, (batch) =>
-      this.#server.letters(
-        retryDead,
-        batch.map((id) => [encodeId(id), id]),
-      ),
-    );
+    return this.#pick(ids, (batch) => this.#server.letters(retryDead, batch.map(encodeId)));
   }
 
   discard(ids: readonly string[]): Promise<string[]> {

@@ -1,8 +1,9 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { maskUrl } from "../../config/mask.js";
-import { unknownKey } from "../../config/nearest.js";
 import { type Duration, parseDuration } from "../../job/duration.js";
 import { ConfigError } from "../../job/errors.js";
+import { decodePart, readHosts, readLogin } from "../common/address.js";
+import { assertOptionNames, checkWholeNumber, oneOf, readQuery } from "../common/options.js";
 import type { Address, IoredisClient } from "./client/address.js";
 
 /** Where and how the redis driver keeps jobs. */
@@ -55,10 +56,13 @@ export interface Settings {
 }
 
 const OPTION_NAMES = ["url", "client", "prefix", "timeout", "maxBytes", "protocol", "visibilityTimeout", "tls"];
-const QUERY_NAMES = ["prefix", "timeout", "maxBytes", "visibilityTimeout", "db", "sentinelPassword"];
+const QUERY_NAMES = ["prefix", "timeout", "maxBytes", "visibilityTimeout", "db", "sentinelPassword"] as const;
 const DEFAULT_URL = "redis://127.0.0.1:6379";
 const DEFAULT_PREFIX = "taskwright";
+const PROTOCOLS = ["taskwright", "celery"] as const;
 const DEFAULT_MAX_BYTES = 1024 * 1024;
+/** Redis's own limit. */
+const MOST_BYTES = 512 * 1024 * 1024;
 const PORT = 6379;
 const SENTINEL_PORT = 26379;
 
@@ -67,9 +71,7 @@ const FORM =
 
 /** @throws {ConfigError} naming the option that is wrong and what it may be. */
 export function resolveOptions(options: RedisOptions): Settings {
-  for (const key of Object.keys(options)) {
-    if (!OPTION_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, OPTION_NAMES, "redis()"));
-  }
+  assertOptionNames(options, OPTION_NAMES, "redis()");
   if (options.url !== undefined && options.client !== undefined) {
     throw new ConfigError("redis() takes a url or a client, not both");
   }
@@ -83,10 +85,10 @@ export function resolveOptions(options: RedisOptions): Settings {
     address: addressOf(parsed?.address ?? assertClient(client), tls),
     location: client === undefined ? maskUrl(url) : "redis: (the given client)",
     prefix: checkPrefix(merged.prefix ?? DEFAULT_PREFIX),
-    protocol: checkProtocol(merged.protocol),
+    protocol: oneOf("protocol", merged.protocol ?? "taskwright", PROTOCOLS),
     visibilityTimeout: parseDuration(merged.visibilityTimeout ?? "1h", "visibilityTimeout"),
     timeout: parseDuration(merged.timeout ?? "10s", "timeout"),
-    maxBytes: checkMaxBytes(merged.maxBytes ?? DEFAULT_MAX_BYTES),
+    maxBytes: checkWholeNumber("maxBytes", merged.maxBytes ?? DEFAULT_MAX_BYTES, 1, MOST_BYTES),
   };
 }
 
@@ -112,9 +114,9 @@ export function parseUrl(url: string): Parsed {
     throw new ConfigError(`"${maskUrl(url)}" is not a redis URL: write redis://user:password@localhost:6379/0`);
   }
   const [, one, many, several, unix, user, hosts = "", path = "", search = ""] = match;
-  const query = parseQuery(search, url);
+  const query = readQuery(search, QUERY_NAMES, "the redis URL", url);
   const mode = (several ?? unix ?? "").toLowerCase();
-  const address = { ...places(mode, hosts, path, query.db, url), ...userOf(user, url) };
+  const address = { ...places(mode, hosts, path, query.db, url), ...loginOf(user, url) };
   const secure = /^(rediss|valkeys)$/i.test(one ?? many ?? "");
   const { prefix, timeout, maxBytes, visibilityTimeout, sentinelPassword } = query;
   return {
@@ -132,24 +134,13 @@ export function parseUrl(url: string): Parsed {
   };
 }
 
-function parseQuery(query: string, url: string): Partial<Record<string, string>> {
-  const values: Record<string, string> = {};
-  for (const [key, value] of new URLSearchParams(query)) {
-    // The end of a password with a question mark.
-    if (key.includes("@")) throw new ConfigError(`"${maskUrl(url)}" is not well encoded: write a question mark as %3F`);
-    if (!QUERY_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, QUERY_NAMES, "the redis URL"));
-    values[key] = value;
-  }
-  return values;
-}
-
 function places(mode: string, hosts: string, path: string, db: string | undefined, url: string): Address {
   const parts = path.split("/").filter((part) => part !== "");
   switch (mode) {
     case "unix":
       if (hosts !== "" || path === "")
         throw new ConfigError(`"${maskUrl(url)}" has no path: write redis+unix:///path/of/socket`);
-      return { kind: "standalone", nodes: [], path: decode(path, url), db: parseDb(db, url) };
+      return { kind: "standalone", nodes: [], path: decodePart(path, url), db: parseDb(db, url) };
     case "sentinel": {
       const [primary, ...rest] = parts;
       if (primary === undefined) {
@@ -159,33 +150,20 @@ function places(mode: string, hosts: string, path: string, db: string | undefine
       }
       return {
         kind: "sentinel",
-        nodes: nodesOf(hosts, SENTINEL_PORT, url),
-        primary: decode(primary, url),
+        nodes: readHosts(hosts, SENTINEL_PORT, url),
+        primary: decodePart(primary, url),
         db: parseDb(rest.join("/") || db, url),
       };
     }
     case "cluster":
       if ((parts.join("/") || (db ?? "0")) !== "0")
         throw new ConfigError(`a Redis cluster has only database 0: leave it out of "${maskUrl(url)}"`);
-      return { kind: "cluster", nodes: nodesOf(hosts, PORT, url), db: 0 };
+      return { kind: "cluster", nodes: readHosts(hosts, PORT, url), db: 0 };
     default:
       if (hosts.includes(","))
         throw new ConfigError(`"${maskUrl(url)}" has several hosts: write redis+cluster:// or redis+sentinel://`);
-      return { kind: "standalone", nodes: nodesOf(hosts, PORT, url), db: parseDb(parts.join("/") || db, url) };
+      return { kind: "standalone", nodes: readHosts(hosts, PORT, url), db: parseDb(parts.join("/") || db, url) };
   }
-}
-
-function nodesOf(hosts: string, defaultPort: number, url: string): Address["nodes"] {
-  return (hosts === "" ? "127.0.0.1" : hosts).split(",").map((host) => {
-    const match = /^(\[[^\]]+\]|[^:@]+)(?::(\d+))?$/.exec(host.trim());
-    const port = Number(match?.[2] ?? defaultPort);
-    // The host is not shown by itself: it is a part of the password when that is not encoded.
-    if (!match?.[1] || port === 0 || port > 65_535)
-      throw new ConfigError(
-        `"${maskUrl(url)}" has a host that is not host or host:port (in a password, write "/" as %2F and "@" as %40)`,
-      );
-    return { host: match[1].replace(/^\[|\]$/g, ""), port };
-  });
 }
 
 function parseDb(text: string | undefined, url: string): number {
@@ -195,35 +173,12 @@ function parseDb(text: string | undefined, url: string): number {
   return Number(text);
 }
 
-function userOf(user: string | undefined, url: string): Pick<Address, "username" | "password"> {
-  if (user === undefined) return {};
-  const [name = "", ...rest] = user.split(":");
-  const password = rest.join(":");
-  return {
-    ...(name !== "" && { username: decode(name, url) }),
-    ...(password !== "" && { password: decode(password, url) }),
-  };
-}
-
-function decode(text: string, url: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new ConfigError(`"${maskUrl(url)}" is not well encoded: write a percent sign as %25`);
-  }
+function loginOf(login: string | undefined, url: string): Pick<Address, "username" | "password"> {
+  const { user = "", password = "" } = readLogin(login, url) ?? {};
+  return { ...(user !== "" && { username: user }), ...(password !== "" && { password }) };
 }
 
 function checkPrefix(prefix: string): string {
   if (typeof prefix === "string" && /^[^{}\s]{1,100}$/.test(prefix)) return prefix;
   throw new ConfigError(`prefix cannot be "${prefix}": 1 to 100 characters without braces or blanks`);
-}
-
-function checkProtocol(protocol: RedisOptions["protocol"] = "taskwright"): "taskwright" | "celery" {
-  if (protocol === "taskwright" || protocol === "celery") return protocol;
-  throw new ConfigError(`protocol cannot be ${JSON.stringify(protocol)}: "taskwright" or "celery"`);
-}
-
-function checkMaxBytes(bytes: number): number {
-  if (Number.isSafeInteger(bytes) && bytes > 0 && bytes <= 512 * 1024 * 1024) return bytes;
-  throw new ConfigError(`maxBytes cannot be ${bytes}: a whole number of bytes, up to Redis's own limit of 512 MiB`);
 }

@@ -53,7 +53,7 @@ function single(job: OutgoingJob, time: number): Packable {
   const pair = [encodeId(job.id), encodeJob(job, time)];
   const [due, dueIn] = moment(job.notBefore);
   const [expires, expiresIn] = moment(job.expires);
-  return [job.queue, job.priority, job.unique === true, pair, due, dueIn, expires, expiresIn, job.id];
+  return [job.queue, job.priority, job.unique === true, pair, due, dueIn, expires, expiresIn];
 }
 
 /** A time in ms, and whether it is from now on. 0 for none. */

@@ -20,6 +20,8 @@ export class Server {
   #runsWhenFull = false;
   /** Milliseconds that the server's clock is ahead of ours. */
   #ahead = 0;
+  /** Digests of scripts that the server has run on this connection. */
+  readonly #loaded = new Set<string>();
   #closed = false;
 
   constructor(
@@ -53,17 +55,25 @@ export class Server {
     this.#runsWhenFull = major >= 7;
   }
 
-  /** Runs a script, and answers as it does. */
+  /**
+   * Runs a script, and answers as it does. It goes as a whole until the server is known to have it: of two calls at once the
+   * second could else overtake the first, which is sent again when the server does not know it.
+   */
   async run(script: Script, args: Packable): Promise<unknown> {
     const { source, digest } = (this.#runsWhenFull && script.whenFull) || script;
     const rest = ["1", this.prefix, pack(args), this.channel, this.client.cluster ? "1" : "0"];
     return this.#within(async () => {
-      try {
-        return await this.client.send("EVALSHA", [digest, ...rest]);
-      } catch (error) {
-        if (!isUnknownScript(error)) throw error;
-        return this.client.send("EVAL", [source, ...rest]);
+      if (this.#loaded.has(digest)) {
+        try {
+          return await this.client.send("EVALSHA", [digest, ...rest]);
+        } catch (error) {
+          if (!isUnknownScript(error)) throw error;
+          this.#loaded.delete(digest);
+        }
       }
+      const answer = await this.client.send("EVAL", [source, ...rest]);
+      this.#loaded.add(digest);
+      return answer;
     });
   }
 
@@ -111,7 +121,11 @@ export class Server {
   async #within<T>(send: () => Promise<T>): Promise<T> {
     if (this.#closed)
       throw new BrokerError(`the connection to redis at ${this.location} is closed`, { retryable: false });
-    if (!this.client.ready) await this.#withinTime((signal) => this.client.whenReady(signal));
+    if (!this.client.ready) {
+      // Perhaps another server, or this one after a restart.
+      this.#loaded.clear();
+      await this.#withinTime((signal) => this.client.whenReady(signal));
+    }
     try {
       return await this.#answered(send());
     } catch (error) {

@@ -11,11 +11,12 @@ import type {
 } from "../../../contracts/broker.js";
 import type { Clock, Random } from "../../../contracts/clock.js";
 import { UnsupportedError } from "../../../job/errors.js";
+import { isRecord } from "../../../job/is-record.js";
 import { batches } from "../batches.js";
 import type { Server } from "../server.js";
 import type { Packable, Unpacked } from "../wire.js";
 import { CeleryConsumer } from "./consumer.js";
-import { bindingOf, boundQueues, isFields, keyOf, readRaw, writeRaw } from "./kombu.js";
+import { bindingOf, boundQueues, keyOf, readRaw, writeRaw } from "./kombu.js";
 import { findLost, publish, restore } from "./scripts/moving.js";
 
 /** What the contracts of one connection share. */
@@ -117,8 +118,8 @@ function parseHeld(bytes: Buffer | undefined): Held | undefined {
     const held: unknown = JSON.parse(String(bytes));
     if (!Array.isArray(held)) return undefined;
     const [message, exchange, routingKey] = held as unknown[];
-    if (!isFields(message) || typeof exchange !== "string" || typeof routingKey !== "string") return undefined;
-    const headers = isFields(message.headers) ? { ...message.headers, redelivered: true } : message.headers;
+    if (!isRecord(message) || typeof exchange !== "string" || typeof routingKey !== "string") return undefined;
+    const headers = isRecord(message.headers) ? { ...message.headers, redelivered: true } : message.headers;
     return { message: { ...message, headers }, exchange, routingKey };
   } catch {
     return undefined;

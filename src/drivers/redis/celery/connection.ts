@@ -4,6 +4,7 @@ import type { Server } from "../server.js";
 import type { Subscriptions } from "../subscriptions.js";
 import { CeleryBroker } from "./broker.js";
 import { KombuExchanges } from "./exchanges.js";
+import { KombuQueueInspector } from "./queue-inspector.js";
 import { CeleryJoiner, CeleryNotifier, CeleryResults } from "./results.js";
 
 /** The contracts on Celery's keys. The registry of workers and the progress of jobs are in keys of our own beside them. */
@@ -19,6 +20,7 @@ export function celeryContracts(
     coordinator: new RedisCoordinator(server),
     notifier: new CeleryNotifier(subscriptions),
     joiner: new CeleryJoiner(server),
+    queueInspector: new KombuQueueInspector(server),
     exchanges: new KombuExchanges(server, subscriptions, db),
   };
 }

@@ -9,6 +9,7 @@ import type {
   Settlement,
   SettleStatus,
 } from "../../../contracts/broker.js";
+import { Waits } from "../../common/waits.js";
 import { batches, LARGEST_BATCH } from "../batches.js";
 import type { Packable, Unpacked } from "../wire.js";
 import type { Shared } from "./broker.js";
@@ -35,15 +36,16 @@ export class CeleryConsumer implements Consumer {
   readonly #doorbells: Doorbells;
   readonly #id = randomBytes(9).toString("base64url");
   readonly #held = new Map<string, Held>();
-  readonly #waits = new Set<() => void>();
+  readonly #waits: Waits;
   #claims = 0;
   #closed = false;
 
   constructor(shared: Shared, options: ConsumeOptions, onClose: (closed: CeleryConsumer) => void) {
     this.#shared = shared;
     this.#options = options;
+    this.#waits = new Waits(shared.clock);
     this.#onClose = onClose;
-    this.#doorbells = new Doorbells(shared.server, options.queues, () => this.#wake());
+    this.#doorbells = new Doorbells(shared.server, options.queues, () => this.#waits.wake());
   }
 
   async claim(request: ClaimRequest): Promise<ClaimedJob[]> {
@@ -55,7 +57,7 @@ export class CeleryConsumer implements Consumer {
       const left = deadline - clock.now();
       if (jobs.length > 0 || left <= 0 || this.#closed || request.signal?.aborted) return jobs;
       this.#doorbells.listen(left);
-      await this.#wait(Math.min(left, POLL, due), request.signal);
+      await this.#waits.wait(Math.min(left, POLL, due), request.signal);
     }
   }
 
@@ -114,7 +116,8 @@ export class CeleryConsumer implements Consumer {
   #dead({ lease, outcome, reason, history }: Extract<Settlement, { kind: "dead" }>, held: Held | undefined): Packable {
     const tag = String(lease.token);
     const key = deadKeyOf(lease.queue);
-    const message = held === undefined ? "" : writeRaw(held.job, randomUUID(), { reason, history });
+    const dead = { reason, at: this.#shared.clock.now(), id: lease.id };
+    const message = held === undefined ? "" : writeRaw(held.job, randomUUID(), { dead, history });
     const result = resultArgs(outcome);
     if (held?.parked !== undefined) return ["p", "", result, key, message, held.parked];
     return ["d", tag, result, key, message];
@@ -150,27 +153,8 @@ export class CeleryConsumer implements Consumer {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#wake();
+    this.#waits.wake();
     await this.#doorbells.close();
     this.#onClose(this);
-  }
-
-  #wake(): void {
-    for (const end of [...this.#waits]) end();
-  }
-
-  /** Until there may be work, the time is over, the signal aborts or the consumer closes. */
-  #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel();
-        this.#waits.delete(end);
-        signal?.removeEventListener("abort", end);
-        resolve();
-      };
-      const cancel = this.#shared.clock.schedule(end, Math.max(1, Math.ceil(ms)));
-      this.#waits.add(end);
-      signal?.addEventListener("abort", end, { once: true });
-    });
   }
 }

@@ -1,4 +1,5 @@
 import type { ClaimedJob, DeadReason, Envelope } from "../../../contracts/broker.js";
+import { isRecord } from "../../../job/is-record.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -10,7 +11,10 @@ export const PRIORITY_STEPS: readonly number[] = [0, 3, 6, 9];
 /** How often a worker of this house lost the job, and what its attempts left: headers of our own. */
 const LOSSES = "taskwright-losses";
 const HISTORY = "taskwright-history";
+/** Of dead letters: why, when (epoch ms), and under which id, where the message itself has none. */
 const REASON = "taskwright-reason";
+const DIED = "taskwright-died";
+const ID = "taskwright-id";
 
 /** The list in which jobs of a priority wait. */
 export function keyOf(queue: string, priority: number): string {
@@ -34,11 +38,17 @@ export function boundQueues(members: readonly string[], routingKey: string): str
   return parts.flatMap(([key, , queue]) => (key === routingKey && queue ? [queue] : []));
 }
 
+/** The queues that an exchange leads to. */
+export function boundNames(members: readonly string[]): string[] {
+  return members.flatMap((member) => member.split(SEPARATOR)[2] || []);
+}
+
 /** What is changed in a message before it is put back. */
 export interface Changes {
   readonly losses?: number;
   readonly history?: Uint8Array | undefined;
-  readonly reason?: DeadReason;
+  /** It goes to the dead letters. */
+  readonly dead?: { readonly reason: DeadReason; readonly at: number; readonly id: string };
   readonly redelivered?: boolean;
   /** Where it goes through. Default: the nameless one, which leads to the queue of the routing key. */
   readonly exchange?: string;
@@ -69,12 +79,12 @@ export function writeRaw(envelope: Envelope, tag: string, changes: Changes = {})
   });
 }
 
-function changed(headers: Fields, { losses, history, reason, redelivered }: Changes): Fields {
+function changed(headers: Fields, { losses, history, dead, redelivered }: Changes): Fields {
   return {
     ...headers,
     ...(losses !== undefined && { [LOSSES]: losses }),
     ...(history !== undefined && { [HISTORY]: Buffer.from(history).toString("base64") }),
-    ...(reason !== undefined && { [REASON]: reason }),
+    ...(dead !== undefined && { [REASON]: dead.reason, [DIED]: dead.at, [ID]: dead.id }),
     ...(redelivered && { redelivered: true }),
   };
 }
@@ -89,8 +99,8 @@ export type RawMessage = Omit<Envelope, "queue"> & Pick<ClaimedJob, "losses" | "
 export function readRaw(raw: Buffer, priority: number, tag: string): RawMessage {
   const message = parse(raw);
   if (message === undefined) return { id: tag, priority, body: raw, headers: {}, losses: 0 };
-  const headers = isFields(message.headers) ? message.headers : {};
-  const properties = isFields(message.properties) ? message.properties : {};
+  const headers = isRecord(message.headers) ? message.headers : {};
+  const properties = isRecord(message.properties) ? message.properties : {};
   const { body_encoding: encoding, delivery_info: _info, delivery_tag: _tag, ...rest } = properties;
   const { [LOSSES]: losses, [HISTORY]: history } = headers;
   return {
@@ -110,10 +120,30 @@ export function readRaw(raw: Buffer, priority: number, tag: string): RawMessage 
   };
 }
 
+/** A dead letter: the message as it was when it came, and what is said of its end. */
+export interface DeadMessage {
+  readonly message: RawMessage;
+  readonly reason: unknown;
+  /** Epoch ms. */
+  readonly diedAt: number;
+  /** Runs that the message itself counts. */
+  readonly retries: number;
+}
+
+/** Reads an element of `<queue>.dead`. */
+export function readDead(raw: Buffer): DeadMessage {
+  const all = readRaw(raw, 0, "?");
+  const table = isRecord(all.headers?.headers) ? all.headers.headers : {};
+  const { [LOSSES]: _losses, [HISTORY]: _history, [REASON]: reason, [DIED]: died, [ID]: id, ...headers } = table;
+  const message = { ...all, id: idOf(id) ?? all.id, headers: { ...all.headers, headers } };
+  const count = (value: unknown): number => (typeof value === "number" && value >= 0 ? value : 0);
+  return { message, reason, diedAt: count(died), retries: count(headers.retries) };
+}
+
 function parse(raw: Buffer): Fields | undefined {
   try {
     const message: unknown = JSON.parse(raw.toString());
-    return isFields(message) ? message : undefined;
+    return isRecord(message) ? message : undefined;
   } catch {
     return undefined;
   }
@@ -133,10 +163,6 @@ function idOf(id: unknown): string | undefined {
 }
 
 function partsOf({ headers = {} }: Envelope): { headers: Fields; properties: Fields } {
-  const table = isFields(headers.headers) ? headers.headers : {};
-  return { headers: table, properties: isFields(headers.properties) ? headers.properties : {} };
-}
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  const table = isRecord(headers.headers) ? headers.headers : {};
+  return { headers: table, properties: isRecord(headers.properties) ? headers.properties : {} };
 }

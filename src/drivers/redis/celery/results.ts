@@ -1,27 +1,28 @@
-import type { OutcomeRecord, Report, ReportRecord, ResultBackend, TerminalState } from "../../../contracts/backend.js";
+import type { OutcomeRecord, Report, ReportRecord, ResultBackend } from "../../../contracts/backend.js";
 import type { Arrival, Joiner } from "../../../contracts/joiner.js";
 import type { Listener, Notifier, Topic, Unsubscribe } from "../../../contracts/notifier.js";
+import { toOutcome } from "../../common/celery.js";
 import { RedisBackend } from "../backend.js";
 import { batches } from "../batches.js";
 import type { Server } from "../server.js";
 import type { Subscriptions } from "../subscriptions.js";
 import type { Packable } from "../wire.js";
-import { isFields } from "./kombu.js";
 import { addPart, expectParts, storeResults } from "./scripts/results.js";
-
-/** Celery's states of a job that has ended, and what each is called here. */
-const ENDS: Readonly<Record<string, TerminalState>> = { SUCCESS: "completed", FAILURE: "dead", REVOKED: "cancelled" };
 
 type Kept = Pick<OutcomeRecord, "id" | "body" | "ttl">;
 
 /** What scripts take to keep a result: key, value and seconds, or nothing. */
 export function resultArgs(outcome: Kept | undefined): Packable[] {
   if (outcome === undefined) return [];
-  return [keyOf(outcome.id), outcome.body, outcome.ttl === undefined ? 0 : Math.max(1, Math.ceil(outcome.ttl / 1000))];
+  return [
+    resultKeyOf(outcome.id),
+    outcome.body,
+    outcome.ttl === undefined ? 0 : Math.max(1, Math.ceil(outcome.ttl / 1000)),
+  ];
 }
 
 /** Also the channel on which a result is told. */
-function keyOf(id: string): string {
+export function resultKeyOf(id: string): string {
   return `celery-task-meta-${id}`;
 }
 
@@ -47,7 +48,7 @@ export class CeleryResults implements ResultBackend {
   async read(ids: readonly string[]): Promise<(OutcomeRecord | undefined)[]> {
     const found: (OutcomeRecord | undefined)[] = [];
     for (const batch of batches(ids)) {
-      const values = await this.#server.command("MGET", ...batch.map(keyOf));
+      const values = await this.#server.command("MGET", ...batch.map(resultKeyOf));
       for (const [at, id] of batch.entries()) found.push(toOutcome(id, Array.isArray(values) ? values[at] : undefined));
     }
     return found;
@@ -56,7 +57,7 @@ export class CeleryResults implements ResultBackend {
   async forget(ids: readonly string[]): Promise<number> {
     if (ids.length === 0) return 0;
     await this.#reports.forget(ids);
-    return Number(await this.#server.command("DEL", ...ids.map(keyOf)));
+    return Number(await this.#server.command("DEL", ...ids.map(resultKeyOf)));
   }
 
   report(reports: readonly Report[]): Promise<void> {
@@ -83,7 +84,7 @@ export class CeleryNotifier implements Notifier {
 
   subscribe({ kind, id }: Topic, listener: Listener): Promise<Unsubscribe> {
     if (kind === "report") return this.#subscriptions.subscribe(`report:${id}`, () => listener());
-    return this.#subscriptions.subscribeTo(keyOf(id), (message) => listener(toOutcome(id, message)));
+    return this.#subscriptions.subscribeTo(resultKeyOf(id), (message) => listener(toOutcome(id, message)));
   }
 }
 
@@ -117,23 +118,4 @@ function groupKey(group: string, suffix: string): string {
 
 function secondsOf(ttl: number | undefined): number {
   return ttl === undefined ? 0 : Math.max(1, Math.ceil(ttl / 1000));
-}
-
-/** A kept result, if the job has ended. One in another serializer than JSON is an end too, which the protocol cannot read. */
-function toOutcome(id: string, value: unknown): OutcomeRecord | undefined {
-  if (!Buffer.isBuffer(value)) return undefined;
-  const meta = parse(value);
-  if (meta === undefined) return { id, state: "dead", attempt: 1, body: value };
-  const state = typeof meta.status === "string" ? ENDS[meta.status] : undefined;
-  const attempt = typeof meta.retries === "number" ? meta.retries + 1 : 1;
-  return state && { id, state, attempt, body: value };
-}
-
-function parse(value: Buffer): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const meta: unknown = JSON.parse(value.toString());
-    return isFields(meta) ? meta : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,10 +1,11 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
+import type { Host } from "../../common/address.js";
 
 /** Which servers, and how to be let in. */
 export interface Address {
   readonly kind: "standalone" | "sentinel" | "cluster";
   /** Of the server, the sentinels, or some nodes of the cluster. Empty with a `path`. */
-  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly nodes: readonly Host[];
   /** A unix socket. */
   readonly path?: string;
   /** The name by which sentinels know the primary. */

@@ -19,7 +19,7 @@ local function cancelOne(id, name, value, ttl)
   end
   if call('ZSCORE', P .. 'dead:' .. queue, id) then return 'a' end
   takeOut(queue, priority, id)
-  if name ~= '' then keep(name, value, ttl) end
+  if name ~= '' then keep(id, name, value, ttl) end
   return 'c'
 end
 

@@ -142,22 +142,22 @@ end
 return cmsgpack.pack({found, score, last})
 `);
 
-/** Puts dead letters back as new: `{id, name of the outcome}` each. Answers "1" for each that was dead, or "0". */
+/** Puts dead letters back as new: by id. Answers "1" for each that was dead, or "0". */
 export const retryDead = script(`
-local function retry(id, name)
+local function retry(id)
   local record = call('HGET', P .. 'jobs', id)
   if not record then return '0' end
   local priority, queue = placeOf(record)
   if call('ZREM', P .. 'dead:' .. queue, id) == 0 then return '0' end
   setHistory(id, {0, 0, now, historyOf(id)[4], '', ''})
-  call('DEL', P .. 'outcome:' .. name)
+  forgetOutcome(id)
   enter(queue, priority, {id})
   wake(queue, 1)
   return '1'
 end
 
 local statuses = {}
-for at, request in ipairs(args) do statuses[at] = retry(unpack(request)) end
+for at, request in ipairs(args) do statuses[at] = retry(request) end
 return table.concat(statuses)
 `);
 

@@ -1,22 +1,44 @@
 import { growingScript, script } from "./script.js";
 
 /**
- * Keeps outcomes: `{name, attempt, value, ttl}` each. One that is older, by its attempt, than the one there is ignored.
- * Called by `ResultBackend.store`. Three commands an outcome.
+ * Keeps outcomes: `{id, name, attempt, value, ttl}` each. One that is older, by its attempt, than the one there is ignored.
+ * Called by `ResultBackend.store`. Four to six commands an outcome.
  */
 export const storeOutcomes = script(`
-for _, outcome in ipairs(args) do
-  local name, attempt, value, ttl = unpack(outcome)
-  local earlier = call('GETRANGE', P .. 'outcome:' .. name, 1, 4)
-  if earlier == '' or struct.unpack('>I4', earlier) <= attempt then keep(name, value, ttl) end
+local kept, seen = {}, {}
+
+local function keepSoFar()
+  keepAll(kept)
+  kept, seen = {}, {}
 end
+
+for _, outcome in ipairs(args) do
+  local id, name, attempt, value, ttl = unpack(outcome)
+  if seen[id] then keepSoFar() end
+  local earlier = outcomeOf(id)
+  if not earlier or struct.unpack('>I4', earlier, 2) <= attempt then
+    if earlier then forgetOutcome(id) end
+    seen[id] = true
+    kept[#kept + 1], kept[#kept + 2], kept[#kept + 3] = id, value, ttl
+    tell(name, value)
+  end
+end
+keepSoFar()
 `);
 
-/** Deletes the outcomes and reports of jobs, by name, and answers how many outcomes there were. Called by `ResultBackend.forget`. */
+/** Answers, packed, the outcome of each job, or `false`. Called by `ResultBackend.read`. Up to two commands a job. */
+export const readOutcomes = script(`
+local found = {}
+for at, id in ipairs(args) do found[at] = outcomeOf(id) end
+return cmsgpack.pack(found)
+`);
+
+/** Deletes the outcomes and reports of jobs, `{id, name}` each, and answers how many outcomes there were. Called by `ResultBackend.forget`. */
 export const forgetOutcomes = script(`
 local forgotten = 0
-for _, name in ipairs(args) do
-  forgotten = forgotten + call('DEL', P .. 'outcome:' .. name)
+for _, job in ipairs(args) do
+  local id, name = unpack(job)
+  forgotten = forgotten + forgetOutcome(id)
   call('DEL', P .. 'report:' .. name, P .. 'log:' .. name)
 end
 return forgotten

@@ -17,8 +17,8 @@
  *     leases           zset    queue -> when the first of its leases passes, or earlier
  *     dead:<queue>     zset    id -> when it died
  *     idle:<queue>     zset    consumer -> until when it waits for a job
- *     outcome:<id>     string  state (1), attempt (4), body
- *     report:<id>      hash    v: version, p: progress;  log:<id>  list  lines
+ *     outcome:<id>     string  state (1), attempt (4), body; or in outcomes:<begin of the id>, see keeping.ts
+ *     report:<name>      hash    v: version, p: progress;  log:<name>  list  lines
  *     entries          zset    keys of the coordinator;  entry:<key>  string  version (8), value;  counter:<key>
  *     version          string  the last version of an entry
  *
@@ -156,13 +156,6 @@ end
 -- What became due before this moment stands in line before what is published in it.
 local function promote()
   for _, queue in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, 100)) do promoteQueue(queue) end
-end
-
--- Keeps an outcome, {name, value, ttl}, and tells who waits for it.
-local function keep(name, value, ttl)
-  local key = P .. 'outcome:' .. name
-  if ttl > 0 then call('SET', key, value, 'PX', ttl) else call('SET', key, value) end
-  call('PUBLISH', CHANNEL .. 'outcome:' .. name, value)
 end
 
 local function forgetJobs(ids)

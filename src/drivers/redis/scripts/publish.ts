@@ -3,7 +3,7 @@ import { growingScript } from "./script.js";
 /**
  * Takes new jobs in, all of them or, where Redis refuses, none. Arguments: runs of consecutive jobs that go the same way,
  * `{queue, priority, unique, {id, record, ...}}`, and jobs with times of their own, `{queue, priority, unique, {id, record},
- * due, due is relative, expires, expires is relative, name of the outcome}`. Answers the time, and "1" for each job that was
+ * due, due is relative, expires, expires is relative}`. Answers the time, and "1" for each job that was
  * created or "0" for each whose id was there.
  *
  * Called by `Broker.publish`. Two commands a run, however many jobs are in it; about six a job with an id of the caller's.
@@ -12,8 +12,8 @@ export const publish = growingScript(`
 promote()
 local created = {}
 
-local function isKnown(id, name)
-  return call('HEXISTS', P .. 'jobs', id) == 1 or call('EXISTS', P .. 'outcome:' .. name) == 1
+local function isKnown(id)
+  return call('HEXISTS', P .. 'jobs', id) == 1 or outcomeOf(id)
 end
 
 local function publishRun(queue, priority, pairs)
@@ -25,9 +25,9 @@ local function publishRun(queue, priority, pairs)
   return #ids
 end
 
-local function publishOne(queue, priority, unique, pair, due, dueIn, expires, expiresIn, name)
+local function publishOne(queue, priority, unique, pair, due, dueIn, expires, expiresIn)
   local id = pair[1]
-  if unique and isKnown(id, name) then
+  if unique and isKnown(id) then
     created[#created + 1] = '0'
     return 0
   end
@@ -48,7 +48,7 @@ for _, run in ipairs(args) do
   local queue, priority = run[1], run[2]
   local entered
   if #run == 3 then entered = publishRun(queue, priority, run[3])
-  else entered = publishOne(queue, priority, run[3], run[4], run[5], run[6], run[7], run[8], run[9]) end
+  else entered = publishOne(queue, priority, run[3], run[4], run[5], run[6], run[7], run[8]) end
   wake(queue, entered)
 end
 return {tostring(now), table.concat(created)}

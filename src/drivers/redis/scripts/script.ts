@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { KEEPING } from "./keeping.js";
 import { PRELUDE } from "./prelude.js";
 
 /** A Lua script, sent by its digest once the server has it. */
@@ -18,7 +19,7 @@ export function script(body: string): Script & { readonly whenFull: Script } {
 
 /** The same for a script that adds data, which a server refuses when its memory is full. */
 export function growingScript(body: string): Script {
-  return compiled(`${PRELUDE}${body}`);
+  return compiled(`${PRELUDE}${KEEPING}${body}`);
 }
 
 /** A source that needs nothing before it. */

@@ -6,25 +6,30 @@ import { script } from "./script.js";
  * history, reason, name, value, ttl}`. A settlement whose token is not that of the lease changes nothing. Answers "1" or "0"
  * for each id, in this order.
  *
- * Called by `Consumer.settle`. Four commands a group, and two more for each outcome.
+ * Called by `Consumer.settle`. Four commands a group, one more for each outcome and two for all of them.
  */
 export const settle = script(`
 local statuses = {}
 
 local function complete(queue, token, ids, outcomes)
   local held = call('HMGET', P .. 'held:' .. queue, unpack(ids))
-  local settled = {}
+  local settled, kept = {}, {}
   for at, id in ipairs(ids) do
     local mine = held[at] and sub(held[at], 14) == token
     statuses[#statuses + 1] = mine and '1' or '0'
     if mine then
       settled[#settled + 1] = id
-      if #outcomes > 0 then keep(outcomes[3 * at - 2], outcomes[3 * at - 1], outcomes[3 * at]) end
+      if #outcomes > 0 then
+        local value = outcomes[3 * at - 1]
+        kept[#kept + 1], kept[#kept + 2], kept[#kept + 3] = id, value, outcomes[3 * at]
+        tell(outcomes[3 * at - 2], value)
+      end
     end
   end
   if #settled == 0 then return end
   call('HDEL', P .. 'held:' .. queue, unpack(settled))
   forgetJobs(settled)
+  keepAll(kept)
 end
 
 -- Back into its line, or behind its delay.
@@ -53,7 +58,7 @@ local function settleOne(kind, queue, token, id, wait, note, reason, name, value
   call('SREM', P .. 'cancels', id)
   setHistory(id, history)
   call('ZADD', P .. 'dead:' .. queue, now, id)
-  if name ~= '' then keep(name, value, ttl) end
+  if name ~= '' then keep(id, name, value, ttl) end
 end
 
 local at = 1
