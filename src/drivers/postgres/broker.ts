@@ -18,6 +18,9 @@ import { packOutcomes } from "./outcome.js";
 import { parts, publishCall, publishStatuses } from "./publish.js";
 import { adoptTransaction } from "./user-transaction.js";
 
+/** By how much, in ms, the server's clock may be behind what is known of it here. */
+const SLACK = 1000;
+
 const CANCEL_STATUSES: Readonly<Record<string, CancelStatus>> = { c: "cancelled", r: "requested" };
 
 export class PostgresBroker implements Broker {
@@ -32,6 +35,7 @@ export class PostgresBroker implements Broker {
   async publish(jobs: readonly OutgoingJob[], transaction?: unknown): Promise<PublishStatus[]> {
     if (jobs.length === 0) return [];
     const { database } = this.#shared;
+    const since = database.time - SLACK;
     if (transaction !== undefined) {
       return this.#publishOn(adoptTransaction(transaction, database.location), parts(jobs), false);
     }
@@ -42,14 +46,14 @@ export class PostgresBroker implements Broker {
       if (!isDuplicateKey(error)) throw error;
       return this.#publishAll(jobs, true);
     } finally {
-      this.#tellOurselves(jobs);
+      this.#tellOurselves(jobs, since);
     }
   }
 
   /** Where nothing is heard from the server, our own claims that wait hear of our own jobs. */
-  #tellOurselves(jobs: readonly OutgoingJob[]): void {
+  #tellOurselves(jobs: readonly OutgoingJob[], since: number): void {
     const { channels, work } = this.#shared;
-    if (channels?.healthy !== true) for (const queue of new Set(jobs.map((job) => job.queue))) work.tell(queue, 0);
+    if (channels?.healthy !== true) for (const queue of new Set(jobs.map((job) => job.queue))) work.tell(queue, since);
   }
 
   #publishAll(jobs: readonly OutgoingJob[], exact: boolean): Promise<PublishStatus[]> {
@@ -116,7 +120,7 @@ export class PostgresBroker implements Broker {
       Math.floor(jitter),
     ]);
     const recovered = integer(onlyRow(rows, database.location)[0]);
-    if (recovered > 0) this.#shared.work.tellAll();
+    if (recovered > 0 && this.#shared.channels?.healthy !== true) this.#shared.work.tellAll();
     return { recovered };
   }
 

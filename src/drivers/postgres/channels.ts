@@ -3,6 +3,7 @@ import type { Logger } from "../../contracts/logger.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
 import type { PgClient } from "./client.js";
 import type { Database } from "./database.js";
+import { hearsOthers } from "./echo.js";
 import { toTaskwrightError } from "./errors.js";
 
 /** What is told: new work, jobs to stop, outcomes and reports. */
@@ -16,6 +17,8 @@ const FIRST_RETRY = 50;
 const LONGEST_RETRY = 2000;
 /** How often the connection is asked whether it is still there, in ms: of a cut network it would hear nothing. */
 const HEARTBEAT = 15_000;
+/** How long it is taken for granted that nothing can be heard, in ms. */
+const DEAFNESS = 60_000;
 
 interface Notification {
   readonly channel: string;
@@ -24,26 +27,31 @@ interface Notification {
 
 /**
  * Who listens to which channel, over one connection of the process. It is opened when somebody first listens, and opened
- * again when it breaks; then everybody hears that they may have missed something.
+ * again when it breaks; then everybody hears that they may have missed something. Where nothing can be heard, they hear that
+ * every `pollInterval`, and so look.
  */
 export class Channels {
   readonly #database: Database;
   readonly #logger: Logger;
   readonly #clock: Clock;
+  readonly #pollInterval: number;
   readonly #listeners: Record<ChannelKind, Set<Hear>> = { work: new Set(), stop: new Set(), news: new Set() };
   /** Channel names that the connection listens to, and what they carry. */
   readonly #names = new Map<string, ChannelKind>();
   #client: PgClient | undefined;
-  #opening: Promise<PgClient> | undefined;
+  #opening: Promise<PgClient | undefined> | undefined;
   /** Of the present connection, by kind: resolves when it listens. */
   #listening = new Map<ChannelKind, Promise<void>>();
   #cancelTimer: CancelTimer = () => {};
   #tries = 0;
+  /** Until when nothing can be heard, as was found out. */
+  #deafUntil = 0;
   #closed = false;
 
-  constructor(database: Database, logger: Logger) {
+  constructor(database: Database, logger: Logger, pollInterval: number) {
     this.#database = database;
     this.#logger = logger;
+    this.#pollInterval = pollInterval;
     this.#clock = database.clock;
   }
 
@@ -52,7 +60,7 @@ export class Channels {
     return this.#client !== undefined;
   }
 
-  /** When it resolves, everything told from then on is heard. */
+  /** When it resolves, everything told from then on is heard, or looked for where nothing can be heard. */
   async subscribe(kind: ChannelKind, hear: Hear): Promise<Unsubscribe> {
     const listeners = this.#listeners[kind];
     listeners.add(hear);
@@ -67,6 +75,7 @@ export class Channels {
 
   async #listen(kind: ChannelKind): Promise<void> {
     const client = await this.#connected();
+    if (client === undefined) return;
     let listening = this.#listening.get(kind);
     if (listening === undefined) {
       listening = this.#listenOn(client, kind);
@@ -85,20 +94,32 @@ export class Channels {
     await ask(`LISTEN ${String(name)}`);
   }
 
-  #connected(): Promise<PgClient> {
-    if (this.#client !== undefined) return Promise.resolve(this.#client);
+  /** Nothing where nothing can be heard. */
+  #connected(): Promise<PgClient | undefined> {
+    if (this.#client !== undefined || this.#isDeaf) return Promise.resolve(this.#client);
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
   }
 
-  async #open(): Promise<PgClient> {
+  get #isDeaf(): boolean {
+    return this.#clock.now() < this.#deafUntil;
+  }
+
+  async #open(): Promise<PgClient | undefined> {
     const client = await this.#database.connect();
-    if (this.#closed) {
+    const hears = await hearsOthers(client, this.#database).catch((error: unknown) => {
       client.release(true);
-      throw new Error("the connection is closed");
+      throw error;
+    });
+    if (this.#closed || !hears) client.release(true);
+    if (this.#closed) throw new Error("the connection is closed");
+    if (!hears) {
+      this.#turnDeaf();
+      return undefined;
     }
+    this.#deafUntil = 0;
     client.on("notification", this.#deliver);
     client.on("error", this.#lose);
     client.on("end", this.#lose);
@@ -106,6 +127,24 @@ export class Channels {
     this.#tries = 0;
     this.#scheduleHeartbeat();
     return client;
+  }
+
+  #turnDeaf(): void {
+    const { location } = this.#database;
+    const advice = "nothing that is told through LISTEN arrives here (PgBouncer in transaction mode?)";
+    const what = `it is looked for every ${this.#pollInterval} ms instead; set listen=false, or give the server itself`;
+    if (this.#deafUntil === 0) this.#logger.warn({ location }, `${advice}: ${what}`);
+    this.#deafUntil = this.#clock.now() + DEAFNESS;
+    this.#cancelTimer();
+    this.#schedulePolling();
+  }
+
+  #schedulePolling(): void {
+    this.#cancelTimer = this.#clock.schedule(() => {
+      if (!this.#isDeaf) return void this.#recover();
+      this.#tellEverybody();
+      this.#schedulePolling();
+    }, this.#pollInterval);
   }
 
   readonly #deliver = (notification: unknown): void => {
@@ -162,7 +201,11 @@ export class Channels {
       if (!this.#closed) this.#scheduleReconnect();
       return;
     }
-    for (const kind of kinds) for (const hear of [...this.#listeners[kind]]) hear(undefined);
+    this.#tellEverybody();
+  }
+
+  #tellEverybody(): void {
+    for (const listeners of Object.values(this.#listeners)) for (const hear of [...listeners]) hear(undefined);
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import type { Connection, DriverEnvironment, Ping } from "../../contracts/driver.js";
 import { ConfigError } from "../../job/errors.js";
+import { assertCurrent } from "../common/ledger.js";
 import { PostgresBackend } from "./backend.js";
 import { PostgresBroker } from "./broker.js";
 import { Channels } from "./channels.js";
@@ -9,10 +10,11 @@ import { PostgresCoordinator } from "./coordinator.js";
 import { Database } from "./database.js";
 import { Hints } from "./hints.js";
 import { PostgresInspector } from "./inspector.js";
-import { assertCurrent, readLedger } from "./ledger.js";
+import { readLedger } from "./ledger.js";
 import { PostgresNotifier } from "./notifier.js";
 import type { Settings } from "./options.js";
 import { migrationsOf } from "./schema/migrations.js";
+import { SEARCH_TIMEOUT, Search } from "./search.js";
 import { readServer, warningsOf } from "./server.js";
 import { WorkNews } from "./work-news.js";
 
@@ -55,9 +57,10 @@ function contracts(
   { logger }: DriverEnvironment,
   end: () => Promise<void>,
 ): Connection {
-  const channels = listen ? new Channels(database, logger) : undefined;
+  const channels = listen ? new Channels(database, logger, pollInterval) : undefined;
   const hints = new Hints();
-  const shared: Shared = { database, hints, work: new WorkNews(hints), channels, pollInterval };
+  const search = new Search(database.patient(SEARCH_TIMEOUT), hints, logger);
+  const shared: Shared = { database, hints, search, work: new WorkNews(hints), channels, pollInterval };
   const broker = new PostgresBroker(shared);
   return {
     broker,

@@ -11,13 +11,16 @@ import type {
 } from "../../contracts/broker.js";
 import type { CancelTimer } from "../../contracts/clock.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
+import { TaskwrightError } from "../../job/errors.js";
 import { decodeId } from "../../job/id-bytes.js";
+import { Waits } from "../common/waits.js";
 import { bytes, text } from "./cells.js";
 import type { Channels } from "./channels.js";
 import { CLAIM_COLUMNS, type Found, readFound } from "./claimed.js";
 import { type Database, onlyRow, type Queryable } from "./database.js";
 import type { Hints } from "./hints.js";
 import { everyNumber } from "./packing.js";
+import type { Search } from "./search.js";
 import { noteStatuses, settleCalls } from "./settle.js";
 import { fromToken, toToken } from "./token.js";
 import { adoptTransaction } from "./user-transaction.js";
@@ -29,6 +32,7 @@ const LEASE_STATUSES: Readonly<Record<string, LeaseStatus>> = { h: "held", c: "c
 export interface Shared {
   readonly database: Database;
   readonly hints: Hints;
+  readonly search: Search;
   readonly work: WorkNews;
   /** Absent where connections cannot listen: then what is told is looked for. */
   readonly channels: Channels | undefined;
@@ -43,8 +47,7 @@ export class PostgresConsumer implements Consumer {
   readonly #onClose: (closed: PostgresConsumer) => void;
   /** In each of its leases, with the number of the claim. */
   readonly #id = randomBytes(9).toString("base64url");
-  /** Ends the waits of pending claims, where jobs due before `until` have come. */
-  readonly #waits = new Map<() => void, number>();
+  readonly #waits: Waits;
   /** Claims whose answer never came: what they leased is given back. */
   readonly #unanswered = new Set<string>();
   /** Leases of jobs that a transaction of the user's may hold, and what they became for it. */
@@ -60,6 +63,7 @@ export class PostgresConsumer implements Consumer {
   private constructor(shared: Shared, options: ConsumeOptions, onClose: (closed: PostgresConsumer) => void) {
     this.#shared = shared;
     this.#options = options;
+    this.#waits = new Waits(shared.database.clock);
     this.#onClose = onClose;
   }
 
@@ -80,7 +84,7 @@ export class PostgresConsumer implements Consumer {
   readonly #wake = (queue: string | undefined, due: number): void => {
     if (queue !== undefined && !this.#options.queues.includes(queue)) return;
     this.#generation++;
-    for (const [end, until] of [...this.#waits]) if (due < until) end();
+    this.#waits.wake(this.#shared.database.toLocal(due));
   };
 
   #hearStop(message: string | undefined): void {
@@ -125,15 +129,18 @@ export class PostgresConsumer implements Consumer {
       // A message may be faster than the answer that it follows.
       if (generation !== this.#generation) continue;
       const heard = channels?.healthy === true;
-      await this.#wait(Math.min(left, nextDueOf(found), heard ? left : pollInterval), request.signal);
+      await this.#waits.wait(Math.min(left, nextDueOf(found), heard ? left : pollInterval), request.signal);
     }
   }
 
   /** With what is known of the queues, where that is little worth without. */
   async #look(request: ClaimRequest): Promise<Found[]> {
     await this.#giveBackUnanswered();
-    const { hints, database } = this.#shared;
-    const full = hints.isFullDue(database.clock.now());
+    const { hints, search, database } = this.#shared;
+    await search.start(request.queues);
+    const due = hints.isFullDue(database.clock.now());
+    const full = due && hints.fullIsCheap;
+    if (due && !full) void search.lookBehind(request.queues);
     const found = await this.#claimNow(request, full);
     if (full || !hints.fullIsCheap || this.#closed || found.some(({ jobs }) => jobs.length > 0)) return found;
     return this.#claimNow(request, true);
@@ -145,12 +152,12 @@ export class PostgresConsumer implements Consumer {
     const holder = `${this.#id}.${(++this.#claims).toString(36)}`;
     const given = queues.map((queue) => (full ? null : hints.of(queue)));
     const began = database.clock.now();
-    this.#unanswered.add(holder);
-    const rows = await database.query(
-      `SELECT ${CLAIM_COLUMNS} FROM ${database.schema}.claim($1::text[], $2::text[], $3, $4, $5, $6)`,
-      [[...queues], given as string[], max, Math.ceil(lease), holder, worker],
-    );
-    this.#unanswered.delete(holder);
+    const claim = `SELECT ${CLAIM_COLUMNS} FROM ${database.schema}.claim($1::text[], $2::text[], $3, $4, $5, $6)`;
+    const values = [[...queues], given as string[], max, Math.ceil(lease), holder, worker];
+    const rows = await database.query(claim, values).catch((error: unknown) => {
+      if (error instanceof TaskwrightError && error.outcome === "unknown") this.#unanswered.add(holder);
+      throw error;
+    });
     const found = rows.map((row) => readFound(row, queues));
     for (const { place, hint } of found) hints.set(queues[place] ?? "", hint);
     const ended = database.clock.now();
@@ -169,26 +176,8 @@ export class PostgresConsumer implements Consumer {
     for (const holder of holders) this.#unanswered.delete(holder);
   }
 
-  /** Until there may be work, the time is over, the signal aborts or the consumer closes. */
-  #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    const { database } = this.#shared;
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel();
-        this.#waits.delete(end);
-        signal?.removeEventListener("abort", end);
-        resolve();
-      };
-      // At least 1 ms: Node's timers may fire up to a millisecond early.
-      const delay = Math.max(1, Math.ceil(ms));
-      const cancel = database.clock.schedule(end, delay, true);
-      this.#waits.set(end, database.time + delay);
-      signal?.addEventListener("abort", end, { once: true });
-    });
-  }
-
   async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
-    const { database, work } = this.#shared;
+    const { database, work, channels } = this.#shared;
     const queryable: Queryable =
       transaction === undefined ? database : adoptTransaction(transaction, database.location);
     if (transaction !== undefined) for (const { lease } of settlements) await this.#splitOff(lease);
@@ -198,7 +187,9 @@ export class PostgresConsumer implements Consumer {
       const [answer] = onlyRow(await queryable.query(call.text, call.values), database.location);
       noteStatuses(statuses, text(answer), call);
     }
-    for (const { kind, lease } of settlements) if (kind === "retry" || kind === "release") work.tell(lease.queue, 0);
+    if (channels?.healthy !== true) {
+      for (const { kind, lease } of settlements) if (kind === "retry" || kind === "release") work.tell(lease.queue, 0);
+    }
     return statuses;
   }
 
@@ -235,7 +226,7 @@ export class PostgresConsumer implements Consumer {
     this.#cancelPolling();
     this.#stopListening();
     this.#stopWaking();
-    for (const end of [...this.#waits.keys()]) end();
+    this.#waits.wake();
     this.#onClose(this);
   }
 }

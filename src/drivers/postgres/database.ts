@@ -46,6 +46,13 @@ export class Database implements Queryable {
     this.#random = random;
   }
 
+  /** The same, with another deadline. */
+  patient(timeout: number): Database {
+    const { location, clock } = this;
+    const schema = this.schema.slice(1, -1);
+    return new Database(this.#pool, { location, schema, timeout }, { clock, random: this.#random });
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
@@ -57,6 +64,11 @@ export class Database implements Queryable {
   /** The server's time, as far as it is known here. Nothing is decided by it but when to look again. */
   get time(): number {
     return this.clock.now() + this.#ahead;
+  }
+
+  /** A moment of the server's clock, by ours. */
+  toLocal(time: number): number {
+    return time - this.#ahead;
   }
 
   noteTime(time: number): void {

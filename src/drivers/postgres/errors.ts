@@ -29,7 +29,9 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   "25": { advice: "the transaction cannot do that any more: roll it back", retryable: false },
 };
 
-const TROUBLES: readonly (readonly [sign: RegExp, advice: string])[] = [
+/** Errors of no server: by what their message says. */
+const TROUBLES: readonly (readonly [sign: RegExp, advice: string, kind?: "config"])[] = [
+  [/^(ENOENT|EACCES|EISDIR)\b.*, (open|read)\b/, "correct sslrootcert, sslcert or sslkey in the URL", "config"],
   [/\bECONNREFUSED\b|\bENOENT\b/, "nobody listens there: start the server, or correct the address"],
   [/\b(ENOTFOUND|EAI_AGAIN)\b/, "the name of the host is not known: correct the address, or look into the DNS"],
   [/\b(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b/, "it cannot be reached: look into network and firewall"],
@@ -38,7 +40,12 @@ const TROUBLES: readonly (readonly [sign: RegExp, advice: string])[] = [
     "no connection was free, or could be opened, within `timeout`: is the server reachable, and poolSize large enough?",
   ],
   [/query read timeout/i, "no answer within `timeout`"],
-  [/does not support SSL|self.signed|certificate|SSL/i, "TLS failed: correct sslmode in the URL, or the option tls"],
+  [
+    /does not support SSL|certificate|altnames/i,
+    "TLS could not be agreed upon: correct sslmode and sslrootcert in the URL, or the option tls",
+    "config",
+  ],
+  [/SSL/, "TLS failed: correct sslmode in the URL, or the option tls"],
 ];
 
 /** The SQLSTATE of what pg, or an ORM above it, threw. */
@@ -71,24 +78,32 @@ function isDisconnect(error: unknown): boolean {
  */
 export function toTaskwrightError(error: unknown, location: string, outcome: OperationOutcome): TaskwrightError {
   if (error instanceof TaskwrightError) return error;
-  const message = firstLine(error);
   const state = sqlState(error);
   const found = state === undefined ? undefined : adviceFor(state);
-  const at = `postgres at ${location}`;
-  if (found === undefined) {
-    const trouble = state === undefined ? TROUBLES.find(([sign]) => sign.test(message))?.[1] : undefined;
-    const text = trouble === undefined ? message : `${trouble} (${message})`;
-    return new BrokerError(`${at}: ${text}`, {
-      cause: error,
-      retryable: state === undefined || state.startsWith("08"),
-      outcome: isDisconnect(error) ? outcome : "none",
-    });
-  }
-  const text = `${at}: ${found.advice} (${message})`;
+  if (found === undefined) return withoutAdvice(error, location, outcome, state);
+  const text = `postgres at ${location}: ${found.advice} (${firstLine(error)})`;
   if (found.error === "config") return new ConfigError(text, { cause: error });
   if (found.error === "schema") return new SchemaError(text, { cause: error });
   const known = isDisconnect(error) ? outcome : "none";
   return new BrokerError(text, { cause: error, retryable: found.retryable ?? true, outcome: known });
+}
+
+/** For an error of the network, or one of the server's that is told as it is. */
+function withoutAdvice(
+  error: unknown,
+  location: string,
+  outcome: OperationOutcome,
+  state: string | undefined,
+): TaskwrightError {
+  const message = firstLine(error);
+  const [, advice, kind] = (state === undefined ? TROUBLES.find(([sign]) => sign.test(message)) : undefined) ?? [];
+  const text = `postgres at ${location}: ${advice === undefined ? message : `${advice} (${message})`}`;
+  if (kind === "config") return new ConfigError(text, { cause: error });
+  return new BrokerError(text, {
+    cause: error,
+    retryable: state === undefined || state.startsWith("08"),
+    outcome: isDisconnect(error) ? outcome : "none",
+  });
 }
 
 /** Every call after `close` fails with this. */

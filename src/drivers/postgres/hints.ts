@@ -4,16 +4,19 @@
  *
  * A hint says up to where all jobs of a rank were taken. Jobs appear before that place when they are put back, or when a
  * transaction commits that began earlier; whoever does that tells how far back, and the hint goes back there. In case that
- * was missed, a claim now and then goes without hints.
+ * was missed, a claim now and then goes without hints, or, where that is not cheap, what they leave out is searched beside
+ * the claims.
  */
 export class Hints {
   /** Numbers as texts: tokens are too large for ours. */
   readonly #hints = new Map<string, string[]>();
-  /** When the next claim goes without hints, in ms of any clock that only grows. */
+  /** Queues whose beginning is being looked for, and how far back their jobs may have come meanwhile. */
+  readonly #watched = new Map<string, number>();
+  /** When that is to be the next time, in ms of any clock that only grows. */
   #nextFull = Number.NEGATIVE_INFINITY;
   #lastCost = 0;
 
-  /** Is it time for a claim without? */
+  /** Is it time for a look at all there is? */
   isFullDue(now: number): boolean {
     return now >= this.#nextFull;
   }
@@ -37,11 +40,36 @@ export class Hints {
     this.#hints.set(queue, hint);
   }
 
-  /** Jobs of this queue that are due from `due` on may have come. */
-  lower(queue: string, due: number): void {
+  /** From here on `begin` knows what was heard before it. */
+  watch(queues: readonly string[]): void {
+    for (const queue of queues) this.#watched.set(queue, Number.POSITIVE_INFINITY);
+  }
+
+  /** What was found where a queue begins, unless a claim was faster. */
+  begin(queue: string, hint: string[] | undefined): void {
+    const since = this.#watched.get(queue);
+    this.#watched.delete(queue);
+    if (hint === undefined || this.#hints.has(queue)) return;
+    this.#hints.set(queue, hint);
+    if (since !== undefined) this.lower(queue, since);
+  }
+
+  /** Up to where all jobs of each rank were taken. */
+  places(queue: string): { readonly rank: number; readonly due: number; readonly seq: string }[] {
+    const hint = this.#hints.get(queue) ?? [];
+    return hint.slice(1, 21).flatMap((due, at) => {
+      const seq = hint[at + 2];
+      return at % 2 === 1 || due === "0" || seq === undefined ? [] : [{ rank: at / 2, due: Number(due), seq }];
+    });
+  }
+
+  /** Jobs of this queue, and this rank or any, that are due from `due` on may have come. */
+  lower(queue: string, due: number, only?: number): void {
+    const watched = this.#watched.get(queue);
+    if (watched !== undefined) this.#watched.set(queue, Math.min(watched, due));
     const hint = this.#hints.get(queue);
     if (hint === undefined) return;
-    for (let rank = 0; rank < 10; rank++) {
+    for (let rank = only ?? 0; rank <= (only ?? 9); rank++) {
       const at = 1 + 2 * rank;
       if (Number(hint[at]) < due) continue;
       hint[at] = String(due);
@@ -51,15 +79,17 @@ export class Hints {
 
   reset(queue: string): void {
     this.#hints.delete(queue);
+    if (this.#watched.has(queue)) this.#watched.set(queue, 0);
   }
 
   resetAll(): void {
     this.#hints.clear();
+    for (const queue of this.#watched.keys()) this.#watched.set(queue, 0);
   }
 }
 
 /** Milliseconds. */
 const CHEAP = 20;
 const LEAST_PAUSE = 1000;
-/** Claims without hints take at most one part in so many of the time. */
+/** Looks at all there is take at most one part in so many of the time. */
 const SHARE = 20;

@@ -1,10 +1,11 @@
 import type { DriverEnvironment } from "../../contracts/driver.js";
 import type { Migration, MigrationStatus, Migrator } from "../../contracts/migrator.js";
+import { type KnownMigration, statusOf } from "../common/ledger.js";
 import { hearErrors, openPool } from "./client.js";
 import { Database, type Queryable } from "./database.js";
-import { checkLedger, readLedger } from "./ledger.js";
+import { readLedger } from "./ledger.js";
 import type { Settings } from "./options.js";
-import { type KnownMigration, migrationsOf } from "./schema/migrations.js";
+import { migrationsOf } from "./schema/migrations.js";
 
 /** Of the advisory lock that one who migrates holds, in any schema of the database. "taskwrig". */
 const LOCK = "8385562693064157543";
@@ -39,12 +40,7 @@ class PostgresMigrator implements Migrator {
 
   async #statusOn(queryable: Queryable): Promise<MigrationStatus[]> {
     const { schema, location } = this.#database;
-    const applied = await readLedger(queryable, schema);
-    checkLedger(applied, this.#known, `schema ${schema} of postgres at ${location}`);
-    return this.#known.map(({ number, name, sql }) => {
-      const line = applied.find((one) => one.number === number);
-      return { number, name, sql, ...(line !== undefined && { appliedAt: line.appliedAt }) };
-    });
+    return statusOf(await readLedger(queryable, schema), this.#known, `schema ${schema} of postgres at ${location}`);
   }
 
   async apply(onApplied: (migration: Migration) => void = () => {}): Promise<Migration[]> {

@@ -1,8 +1,8 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { maskUrl } from "../../config/mask.js";
-import { unknownKey } from "../../config/nearest.js";
 import { type Duration, parseDuration } from "../../job/duration.js";
 import { ConfigError } from "../../job/errors.js";
+import { assertOptionNames, checkWholeNumber, readFlag, readQuery } from "../common/options.js";
 import type { PgPool } from "./client.js";
 
 /** Where and how the postgres driver keeps jobs. */
@@ -83,10 +83,7 @@ const LARGEST_MAX_BYTES = 100 * 1024 * 1024;
 
 /** @throws {ConfigError} naming the option that is wrong and what it may be. */
 export function resolveOptions(options: PostgresOptions): Settings {
-  for (const key of Object.keys(options)) {
-    if (!OPTION_NAMES.some((name) => name === key))
-      throw new ConfigError(unknownKey("option", key, OPTION_NAMES, "postgres()"));
-  }
+  assertOptionNames(options, OPTION_NAMES, "postgres()");
   const { pool, url = DEFAULT_URL, tls } = options;
   refusePoolAnd(options);
   if (pool !== undefined) assertPool(pool);
@@ -97,9 +94,9 @@ export function resolveOptions(options: PostgresOptions): Settings {
     url: parsed.url,
     location: pool === undefined ? maskUrl(url) : "postgres: (the given pool)",
     schema: checkSchema(merged.schema ?? "taskwright"),
-    poolSize: checkCount("poolSize", merged.poolSize ?? 10, 1, 1000),
+    poolSize: checkWholeNumber("poolSize", merged.poolSize ?? 10, 1, 1000),
     timeout: parseDuration(merged.timeout ?? "10s", "timeout"),
-    maxBytes: checkCount("maxBytes", merged.maxBytes ?? DEFAULT_MAX_BYTES, 1, LARGEST_MAX_BYTES),
+    maxBytes: checkWholeNumber("maxBytes", merged.maxBytes ?? DEFAULT_MAX_BYTES, 1, LARGEST_MAX_BYTES),
     listen: merged.listen ?? true,
     pollInterval: parseDuration(merged.pollInterval ?? "1s", "pollInterval"),
     tls,
@@ -134,16 +131,11 @@ function parseUrl(url: string): Parsed {
   }
   assertParses(url);
   const [, place = "", search = ""] = match;
-  const ours: Partial<Record<(typeof OUR_NAMES)[number], string>> = {};
+  const values = readQuery(search, [...OUR_NAMES, ...PG_NAMES], "the postgres URL", url);
   const theirs = new URLSearchParams();
-  for (const [key, value] of new URLSearchParams(search)) {
-    const name = OUR_NAMES.find((one) => one === key);
-    if (name !== undefined) ours[name] = value;
-    else if (PG_NAMES.some((one) => one === key)) theirs.append(key, value);
-    else throw new ConfigError(unknownKey("option", key, [...OUR_NAMES, ...PG_NAMES], "the postgres URL"));
-  }
+  for (const name of PG_NAMES) if (values[name] !== undefined) theirs.append(name, values[name]);
   const query = theirs.size === 0 ? "" : `?${theirs}`;
-  return { url: `postgres://${place}${query}`, options: readOptions(ours) };
+  return { url: `postgres://${place}${query}`, options: readOptions(values) };
 }
 
 /** pg would throw an error with the password in it. */
@@ -161,23 +153,13 @@ function readOptions(ours: Partial<Record<(typeof OUR_NAMES)[number], string>>):
     ...(poolSize !== undefined && { poolSize: Number(poolSize) }),
     ...(timeout !== undefined && { timeout }),
     ...(maxBytes !== undefined && { maxBytes: Number(maxBytes) }),
-    ...(listen !== undefined && { listen: checkFlag(listen) }),
+    ...(listen !== undefined && { listen: readFlag("listen", listen) }),
     ...(pollInterval !== undefined && { pollInterval }),
   };
-}
-
-function checkFlag(text: string): boolean {
-  if (text === "true" || text === "false") return text === "true";
-  throw new ConfigError(`listen cannot be "${text}": write true or false`);
 }
 
 /** Names that need no care wherever they stand in a script. */
 function checkSchema(schema: string): string {
   if (typeof schema === "string" && /^[a-z_][a-z0-9_]{0,62}$/i.test(schema)) return schema;
   throw new ConfigError(`schema cannot be "${schema}": 1 to 63 letters, digits and underscores, not a digit first`);
-}
-
-function checkCount(name: string, value: number, least: number, most: number): number {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  throw new ConfigError(`${name} cannot be ${value}: a whole number from ${least} to ${most}`);
 }

@@ -9,7 +9,7 @@ import { upkeep } from "./upkeep.js";
  * and any plan seems good, so those that would not do for a million rows are forbidden; and what is forbidden looks so
  * expensive to the planner that it would compile it. Functions that only others call have them from those.
  */
-const SETTINGS = `
+export const SETTINGS = `
   SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
   SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off`;
 

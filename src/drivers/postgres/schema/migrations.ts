@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Migration } from "../../../contracts/migrator.js";
-import { functions } from "./functions.js";
+import type { KnownMigration } from "../../common/ledger.js";
+import { byKey } from "./by-key.js";
+import { functions, SETTINGS } from "./functions.js";
+import { putBack } from "./settling.js";
 import { tables } from "./tables.js";
 
 interface Step {
@@ -12,18 +14,19 @@ interface Step {
 const STEPS: readonly Step[] = [
   { name: "tables", script: tables },
   { name: "functions", script: functions },
+  { name: "by_key", script: (s) => byKey(s, SETTINGS) },
+  // A job that is given back for later after a failed attempt is still retrying.
+  {
+    name: "put_back",
+    script: (s) => putBack(s, SETTINGS, "CREATE OR REPLACE FUNCTION", "item->>0 = 'retry' OR j.attempts > 0"),
+  },
 ];
-
-/** A migration, and what the ledger knows it by. */
-export interface KnownMigration extends Migration {
-  /** Of the script for a schema of the usual name, so that it is the same in all schemas. */
-  readonly checksum: string;
-}
 
 /** What the driver needs in this schema. */
 export function migrationsOf(schema: string): readonly KnownMigration[] {
   return STEPS.map(({ name, script }, index) => {
     const number = index + 1;
+    // Of the script for a schema of the usual name, so that it is the same in all schemas.
     const checksum = createHash("sha256").update(script("taskwright")).digest("hex").slice(0, 16);
     const quoted = `"${schema}"`;
     const ledger = `INSERT INTO ${quoted}.migrations (number, name, checksum) VALUES (${number}, '${name}', '${checksum}');`;

@@ -65,9 +65,21 @@ BEGIN
             FROM generate_subscripts(the_seqs, 1) AS a(n));
 END $$;
 
--- Puts jobs back, or among the dead letters. For each of the items: kind, token, seq, delay, reason, then the places of its
+${putBack(s, settings, "CREATE FUNCTION", "item->>0 = 'retry'")}`;
+
+/**
+ * The function of migration 2, and what replaced it.
+ *
+ * @param retrying - Whether a job that is put back ran before.
+ */
+export const putBack = (
+  s: string,
+  settings: string,
+  create: string,
+  retrying: string,
+): string => `-- Puts jobs back, or among the dead letters. For each of the items: kind, token, seq, delay, reason, then the places of its
 -- history and the state, attempt, ttl, id and body of its outcome in the bytes: start and length, below 0 for none.
-CREATE FUNCTION ${s}.put_back(items jsonb, packed bytea) RETURNS text LANGUAGE plpgsql ${settings} AS $$
+${create} ${s}.put_back(items jsonb, packed bytea) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   moment bigint := ${s}.now_ms();
   answer text := '';
@@ -102,7 +114,7 @@ BEGIN
     ELSE
       UPDATE ${s}.jobs j
          SET attempts = j.attempts + CASE WHEN item->>0 = 'retry' THEN 1 ELSE 0 END,
-             retrying = item->>0 = 'retry', history = coalesce(past, j.history),
+             retrying = ${retrying}, history = coalesce(past, j.history),
              due = CASE WHEN item->>0 = 'retry' OR delay > 0 THEN moment + delay ELSE j.due END
        WHERE j.seq = the_seq
       RETURNING j.queue, j.due INTO job;
