@@ -82,7 +82,7 @@ export class MysqlBroker implements Broker {
       const passed = await statements.leases.passed(session, max);
       for (const lease of passed) {
         const losses = lease.losses + 1;
-        await statements.moving.putBack(session, { ...lease, losses }, delay + this.#random() * jitter, true);
+        await statements.moving.putBack(session, { ...lease, losses }, delay + this.#random() * jitter);
       }
       await statements.leases.delete(session, passed);
       return passed.length;

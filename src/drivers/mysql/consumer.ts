@@ -11,6 +11,7 @@ import type {
 } from "../../contracts/broker.js";
 import type { Clock } from "../../contracts/clock.js";
 import { TaskwrightError } from "../../job/errors.js";
+import { Waits } from "../common/waits.js";
 import type { PooledSession } from "./client/client.js";
 import type { Poller } from "./poller.js";
 import { giveBack, settleAll } from "./settle.js";
@@ -38,8 +39,7 @@ export class MysqlConsumer implements Consumer {
   readonly #options: ConsumeOptions;
   readonly #onClose: () => void;
   readonly #stopHolding: () => void;
-  /** Ends the waits of pending claims. */
-  readonly #waits = new Set<() => void>();
+  readonly #waits: Waits;
   /** When jobs of a queue that had become due were last moved in line. */
   readonly #promoted = new Map<string, number>();
   /** Tokens of claims whose answer was lost: what they leased is given back before the next one. */
@@ -49,6 +49,7 @@ export class MysqlConsumer implements Consumer {
   constructor(shared: Shared, options: ConsumeOptions, onClose: () => void) {
     this.#shared = shared;
     this.#options = options;
+    this.#waits = new Waits(shared.clock);
     this.#onClose = onClose;
     this.#stopHolding = shared.poller.hold(options);
   }
@@ -125,29 +126,18 @@ export class MysqlConsumer implements Consumer {
     return promoted;
   }
 
-  /** Waits until there may be work, for `ms`, or until the claim is to end. */
-  #wait(queues: readonly string[], ms: number, signal: AbortSignal | undefined): Promise<void> {
-    const { clock, poller } = this.#shared;
-    return new Promise((resolve, reject) => {
-      const stop = (): void => {
-        cancelTimer();
-        stopWaiting();
-        signal?.removeEventListener("abort", end);
-        this.#waits.delete(end);
-      };
-      const end = (): void => {
-        stop();
-        resolve();
-      };
-      const fail = (error: unknown): void => {
-        stop();
-        reject(error);
-      };
-      const cancelTimer = clock.schedule(end, Math.max(1, Math.ceil(ms)), true);
-      const stopWaiting = poller.wait({ queues, wake: end, fail });
-      signal?.addEventListener("abort", end);
-      this.#waits.add(end);
-    });
+  /** Waits until there may be work, for `ms`, or until the claim is to end. A poll that fails fails the claim. */
+  async #wait(queues: readonly string[], ms: number, signal: AbortSignal | undefined): Promise<void> {
+    let failure: unknown;
+    const wake = (): void => this.#waits.wake();
+    const fail = (error: unknown): void => {
+      failure = error;
+      wake();
+    };
+    const stopWaiting = this.#shared.poller.wait({ queues, wake, fail });
+    await this.#waits.wait(ms, signal);
+    stopWaiting();
+    if (failure !== undefined) throw failure;
   }
 
   async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
@@ -182,7 +172,7 @@ export class MysqlConsumer implements Consumer {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopHolding();
-    for (const end of [...this.#waits]) end();
+    this.#waits.wake();
     this.#onClose();
   }
 }

@@ -156,6 +156,10 @@ export function isNotPreparable(error: unknown): boolean {
   return describe(error).number === NOT_PREPARABLE;
 }
 
+export function isMissingSavepoint(error: unknown): boolean {
+  return describe(error).number === 1305;
+}
+
 export function isMissingTable(error: unknown): boolean {
   return describe(error).number === 1146;
 }

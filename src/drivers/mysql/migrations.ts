@@ -1,13 +1,11 @@
 import { createHash } from "node:crypto";
-import type { Migration } from "../../contracts/migrator.js";
+import type { KnownMigration } from "../common/ledger.js";
 import { NOW, type Tables, tablesOf } from "./sql.js";
 
 /** A migration as it is applied: statement by statement. */
-export interface Step extends Migration {
+export interface Step extends KnownMigration {
   /** MySQL commits after each of them, so each must be safe to run again: a crash may come after any. */
   readonly statements: readonly string[];
-  /** Tells whether what was applied is what is here. */
-  readonly checksum: string;
 }
 
 /** Names as bytes: 255 characters of four, which sort and compare by nothing but themselves. */
@@ -82,9 +80,6 @@ function tables(t: Tables): string[] {
 const STEPS: readonly { readonly name: string; readonly statements: (tables: Tables) => string[] }[] = [
   { name: "tables", statements: tables },
 ];
-
-/** The migration that this code needs. */
-export const NEWEST = STEPS.length;
 
 /** All migrations for a prefix. */
 export function migrationsOf(prefix: string): Step[] {

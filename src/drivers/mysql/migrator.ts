@@ -1,24 +1,16 @@
 import { createHash } from "node:crypto";
 import type { Migration, MigrationStatus, Migrator } from "../../contracts/migrator.js";
-import { BrokerError, SchemaError } from "../../job/errors.js";
+import { BrokerError } from "../../job/errors.js";
+import { type AppliedMigration, assertCurrent, statusOf } from "../common/ledger.js";
 import { integer, name } from "./cells.js";
 import type { PooledSession, Session } from "./client/client.js";
 import { isMissingTable } from "./errors.js";
-import { migrationsOf, NEWEST, type Step } from "./migrations.js";
+import { migrationsOf, type Step } from "./migrations.js";
 import { tablesOf, toMillis } from "./sql.js";
 import type { Store } from "./store.js";
 
 /** How long to wait for somebody else who migrates, in s. */
 const PATIENCE = 600;
-
-/** What the ledger says of a migration. */
-interface Applied {
-  readonly number: number;
-  readonly name: string;
-  readonly checksum: string;
-  /** Epoch ms. */
-  readonly at: number;
-}
 
 /**
  * Does the database have the tables of this version?
@@ -27,13 +19,12 @@ interface Applied {
  */
 export async function assertSchema(store: Store, prefix: string, location: string): Promise<void> {
   const applied = await store.read((session) => readLedger(session, prefix));
-  const newest = Math.max(0, ...applied.map(({ number }) => number));
-  assertKnown(newest, location);
-  if (applied.length === NEWEST) return;
-  const what = newest === 0 ? "has no tables of taskwright" : `is at migration ${newest} of ${NEWEST}`;
-  throw new SchemaError(
-    `mysql at ${location} ${what} (with the prefix ${prefix}): run \`taskwright migrate\`, or call \`app.migrate()\``,
-  );
+  assertCurrent(applied, migrationsOf(prefix), nameOf(prefix, location));
+}
+
+/** For the reader of an error. */
+function nameOf(prefix: string, location: string): string {
+  return `mysql at ${location} (with the prefix ${prefix})`;
 }
 
 export class MysqlMigrator implements Migrator {
@@ -50,13 +41,7 @@ export class MysqlMigrator implements Migrator {
   }
 
   status(): Promise<MigrationStatus[]> {
-    return this.#store.read(async (session) => {
-      const applied = await this.#applied(session);
-      return this.#steps.map((step) => {
-        const found = applied.get(step.number);
-        return { ...toMigration(step), ...(found && { appliedAt: found.at }) };
-      });
-    });
+    return this.#store.read((session) => this.#statusOn(session));
   }
 
   apply(onApplied?: (migration: Migration) => void): Promise<Migration[]> {
@@ -68,16 +53,13 @@ export class MysqlMigrator implements Migrator {
   }
 
   async #applyMissing(session: PooledSession, onApplied?: (migration: Migration) => void): Promise<Migration[]> {
-    const applied = await this.#applied(session);
-    const done: Migration[] = [];
-    for (const step of this.#steps) {
-      if (applied.has(step.number)) continue;
-      for (const statement of step.statements) await session.command(statement);
-      const migration = toMigration(step);
-      done.push(migration);
+    const missing = (await this.#statusOn(session)).filter(({ appliedAt }) => appliedAt === undefined);
+    for (const migration of missing) {
+      const { statements = [] } = this.#steps.find(({ number }) => number === migration.number) ?? {};
+      for (const statement of statements) await session.command(statement);
       onApplied?.(migration);
     }
-    return done;
+    return missing;
   }
 
   /** A lock of the server's that belongs to the connection, and ends with it. Its name may have 64 characters. */
@@ -101,28 +83,12 @@ export class MysqlMigrator implements Migrator {
     }
   }
 
-  async #applied(session: Session): Promise<Map<number, Applied>> {
-    const applied = new Map((await readLedger(session, this.#prefix)).map((one) => [one.number, one]));
-    assertKnown(Math.max(0, ...applied.keys()), this.#location);
-    for (const { number, name, checksum } of this.#steps) {
-      const found = applied.get(number);
-      if (found === undefined || found.checksum === checksum) continue;
-      throw new SchemaError(
-        `mysql at ${this.#location}: migration ${number} (${name}) is not the one that was applied there (${found.name}): was it changed by hand, or is the table ${tablesOf(this.#prefix).migrations} somebody else's?`,
-      );
-    }
-    return applied;
+  async #statusOn(session: Session): Promise<MigrationStatus[]> {
+    return statusOf(await readLedger(session, this.#prefix), this.#steps, nameOf(this.#prefix, this.#location));
   }
 }
 
-function assertKnown(newest: number, location: string): void {
-  if (newest <= NEWEST) return;
-  throw new SchemaError(
-    `mysql at ${location} is at migration ${newest}, and this taskwright knows ${NEWEST}: upgrade taskwright here`,
-  );
-}
-
-async function readLedger(session: Session, prefix: string): Promise<Applied[]> {
+async function readLedger(session: Session, prefix: string): Promise<AppliedMigration[]> {
   const { migrations } = tablesOf(prefix);
   try {
     const rows = await session.run(`SELECT number, name, checksum, applied FROM ${migrations} ORDER BY number`);
@@ -130,14 +96,10 @@ async function readLedger(session: Session, prefix: string): Promise<Applied[]> 
       number: integer(row, "number"),
       name: name(row, "name"),
       checksum: name(row, "checksum"),
-      at: toMillis(integer(row, "applied")),
+      appliedAt: toMillis(integer(row, "applied")),
     }));
   } catch (error) {
     if (isMissingTable(error)) return [];
     throw error;
   }
-}
-
-function toMigration({ number, name, sql }: Step): Migration {
-  return { number, name, sql };
 }

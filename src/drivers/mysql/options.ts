@@ -1,8 +1,9 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { maskUrl } from "../../config/mask.js";
-import { unknownKey } from "../../config/nearest.js";
 import { type Duration, parseDuration } from "../../job/duration.js";
 import { ConfigError } from "../../job/errors.js";
+import { decodePart, readLogin } from "../common/address.js";
+import { assertOptionNames, checkWholeNumber, readFlag, readQuery } from "../common/options.js";
 import type { Address, Mysql2Pool } from "./client/mysql2.js";
 
 /** Where and how the mysql driver keeps jobs. */
@@ -49,7 +50,7 @@ export interface Settings {
 
 const OPTION_NAMES = ["url", "pool", "tablePrefix", "poolSize", "timeout", "maxBytes", "poll", "tls"];
 const POLL_NAMES = ["min", "max"];
-const QUERY_NAMES = ["tablePrefix", "poolSize", "timeout", "maxBytes", "pollMin", "pollMax", "tls", "socket"];
+const QUERY_NAMES = ["tablePrefix", "poolSize", "timeout", "maxBytes", "pollMin", "pollMax", "tls", "socket"] as const;
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 /** Half of what `max_allowed_packet` can be. */
 const LARGEST_MAX_BYTES = 512 * 1024 * 1024;
@@ -60,8 +61,8 @@ const FORM = /^(?:mysql|mariadb):\/\/(?:([^@/?#]*)@)?(\[[^\]]+\]|[^:/?#@]*)(?::(
 
 /** @throws {ConfigError} naming the option that is wrong and what it may be. */
 export function resolveOptions(options: MysqlOptions): Settings {
-  assertNames(options, OPTION_NAMES, "option", "mysql()");
-  assertNames(options.poll ?? {}, POLL_NAMES, "option", "poll of mysql()");
+  assertOptionNames(options, OPTION_NAMES, "mysql()");
+  assertOptionNames(options.poll ?? {}, POLL_NAMES, "poll of mysql()");
   const { url, pool } = options;
   if ((url === undefined) === (pool === undefined)) {
     throw new ConfigError("mysql() takes either a url, such as mysql://user:password@localhost/database, or a pool");
@@ -74,9 +75,9 @@ export function resolveOptions(options: MysqlOptions): Settings {
     place: pool ?? withTls(parsed?.address, merged.tls),
     location: url === undefined ? "(the given pool)" : maskUrl(url),
     tablePrefix: checkPrefix(merged.tablePrefix ?? "taskwright_"),
-    poolSize: checkNumber("poolSize", merged.poolSize ?? 10, 1, MOST_CONNECTIONS),
+    poolSize: checkWholeNumber("poolSize", merged.poolSize ?? 10, 1, MOST_CONNECTIONS),
     timeout: parseDuration(merged.timeout ?? "10s", "timeout"),
-    maxBytes: checkNumber("maxBytes", merged.maxBytes ?? DEFAULT_MAX_BYTES, 1, LARGEST_MAX_BYTES),
+    maxBytes: checkWholeNumber("maxBytes", merged.maxBytes ?? DEFAULT_MAX_BYTES, 1, LARGEST_MAX_BYTES),
     poll: checkPoll(
       parseDuration(merged.poll.min ?? "10ms", "poll.min"),
       parseDuration(merged.poll.max ?? "1s", "poll.max"),
@@ -99,12 +100,12 @@ function parseUrl(url: string): Parsed {
   if (database === "") {
     throw new ConfigError(`"${maskUrl(url)}" names no database: write mysql://user:password@localhost:3306/database`);
   }
-  const query = parseQuery(search);
+  const query = readQuery(search, QUERY_NAMES, "the mysql URL", url);
   return {
     address: {
       host: host === "" ? "127.0.0.1" : host.replace(/^\[|\]$/g, ""),
       port: Number(port ?? DEFAULT_PORT),
-      database: decode(database, url),
+      database: decodePart(database, url),
       ...loginOf(login, url),
       ...(query.socket !== undefined && { socketPath: query.socket }),
     },
@@ -112,45 +113,21 @@ function parseUrl(url: string): Parsed {
   };
 }
 
-function parseQuery(search: string): Partial<Record<string, string>> {
-  const values: Record<string, string> = {};
-  for (const [key, value] of new URLSearchParams(search)) {
-    if (!QUERY_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, QUERY_NAMES, "the mysql URL"));
-    values[key] = value;
-  }
-  return values;
-}
-
 function optionsOf(query: Partial<Record<string, string>>): Parsed["options"] {
   const { tablePrefix, poolSize, timeout, maxBytes, pollMin, pollMax, tls } = query;
-  if (tls !== undefined && !/^(true|false)$/.test(tls))
-    throw new ConfigError(`tls cannot be "${tls}": write true or false`);
   return {
     ...(tablePrefix !== undefined && { tablePrefix }),
     ...(poolSize !== undefined && { poolSize: Number(poolSize) }),
     ...(timeout !== undefined && { timeout }),
     ...(maxBytes !== undefined && { maxBytes: Number(maxBytes) }),
-    ...(tls !== undefined && { tls: tls === "true" }),
+    ...(tls !== undefined && { tls: readFlag("tls", tls) }),
     poll: { ...(pollMin !== undefined && { min: pollMin }), ...(pollMax !== undefined && { max: pollMax }) },
   };
 }
 
 function loginOf(login: string | undefined, url: string): Pick<Address, "user" | "password"> {
-  if (login === undefined) return {};
-  const [user = "", ...rest] = login.split(":");
-  const password = rest.join(":");
-  return {
-    ...(user !== "" && { user: decode(user, url) }),
-    ...(password !== "" && { password: decode(password, url) }),
-  };
-}
-
-function decode(text: string, url: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new ConfigError(`"${maskUrl(url)}" is not well encoded: write a percent sign as %25`);
-  }
+  const { user = "", password = "" } = readLogin(login, url) ?? {};
+  return { ...(user !== "" && { user }), ...(password !== "" && { password }) };
 }
 
 function withTls(address: Address | undefined, tls: MysqlOptions["tls"]): Address {
@@ -158,21 +135,10 @@ function withTls(address: Address | undefined, tls: MysqlOptions["tls"]): Addres
   return tls === undefined || tls === false ? address : { ...address, ssl: tls === true ? {} : tls };
 }
 
-function assertNames(options: object, names: readonly string[], kind: string, where: string): void {
-  for (const key of Object.keys(options)) {
-    if (!names.includes(key)) throw new ConfigError(unknownKey(kind, key, names, where));
-  }
-}
-
 /** It stands in statements, and before names of up to 12 characters, of 64 in all. */
 function checkPrefix(prefix: string): string {
   if (typeof prefix === "string" && /^[A-Za-z][A-Za-z0-9_]{0,39}$/.test(prefix)) return prefix;
   throw new ConfigError(`tablePrefix cannot be "${prefix}": a letter, then up to 39 letters, digits and underscores`);
-}
-
-function checkNumber(name: string, value: number, least: number, most: number): number {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  throw new ConfigError(`${name} cannot be ${value}: a whole number from ${least} to ${most}`);
 }
 
 function checkPoll(min: number, max: number): Settings["poll"] {

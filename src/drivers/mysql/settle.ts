@@ -38,7 +38,7 @@ export async function settleAll(
 export async function giveBack({ leases, moving }: Statements, session: Session, token: number): Promise<void> {
   const claimed = await leases.ofClaim(session, token);
   for (const lease of claimed) {
-    await moving.putBack(session, { ...lease, attempt: lease.attempt - 1 }, undefined, false);
+    await moving.putBack(session, { ...lease, attempt: lease.attempt - 1 }, undefined);
   }
   await leases.delete(session, claimed);
 }
@@ -58,13 +58,13 @@ async function endAttempt(
       return true;
     case "retry":
       await moving.saveHistory(session, lease.id, settlement.history);
-      await moving.putBack(session, lease, settlement.delay, true);
+      await moving.putBack(session, lease, settlement.delay);
       return false;
     case "release": {
       const { delay, history } = settlement;
       if (history) await moving.saveHistory(session, lease.id, history);
       const uncounted = { ...lease, attempt: lease.attempt - 1 };
-      await moving.putBack(session, uncounted, delay > 0 ? delay : undefined, false);
+      await moving.putBack(session, uncounted, delay > 0 ? delay : undefined);
       return false;
     }
   }

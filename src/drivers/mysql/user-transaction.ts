@@ -1,8 +1,8 @@
 import type { SqlTransaction } from "../../contracts/transaction.js";
-import { ConfigError } from "../../job/errors.js";
+import { BrokerError, ConfigError } from "../../job/errors.js";
 import type { Session } from "./client/client.js";
 import { adoptConnection } from "./client/mysql2.js";
-import { isNotPreparable, toTaskwrightError } from "./errors.js";
+import { isConnectionLost, isMissingSavepoint, isNotPreparable, toTaskwrightError } from "./errors.js";
 
 const SAVEPOINT = "taskwright";
 
@@ -38,9 +38,24 @@ async function withinSavepoint<T>(session: Session, work: (session: Session) => 
     if (saved) await session.run(`RELEASE SAVEPOINT ${SAVEPOINT}`);
     return result;
   } catch (error) {
-    // After a deadlock, or on a connection that is lost, there is no savepoint left, nor anything that was written.
-    if (saved) await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`).catch(() => {});
+    if (saved) await rollBack(session, error);
     throw error;
+  }
+}
+
+/** @throws {BrokerError} when a part of the work is still in the transaction, which its user has to roll back then. */
+async function rollBack(session: Session, cause: unknown): Promise<void> {
+  try {
+    await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`);
+  } catch (error) {
+    // After a deadlock, or on a connection that is lost, nothing is left of what was written, nor the savepoint.
+    if (isMissingSavepoint(error) || isConnectionLost(error)) return;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new BrokerError(`what failed may be in your transaction in part: roll it back (${why})`, {
+      cause,
+      retryable: false,
+      outcome: "unknown",
+    });
   }
 }
 

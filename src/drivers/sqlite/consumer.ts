@@ -8,6 +8,7 @@ import type {
   Settlement,
   SettleStatus,
 } from "../../contracts/broker.js";
+import { Waits } from "../common/waits.js";
 import type { Shared } from "./broker.js";
 import { fromToken } from "./lease-token.js";
 import { leaseStatuses, settleAll } from "./settle.js";
@@ -21,13 +22,13 @@ export class SqliteConsumer implements Consumer {
   readonly #options: ConsumeOptions;
   readonly #onClose: () => void;
   readonly #stopWatching: () => void;
-  /** Ends the waits of pending claims. */
-  readonly #waits = new Set<() => void>();
+  readonly #waits: Waits;
   #closed = false;
 
   constructor(shared: Shared, options: ConsumeOptions, onClose: () => void) {
     this.#shared = shared;
     this.#options = options;
+    this.#waits = new Waits(shared.clock);
     this.#onClose = onClose;
     this.#stopWatching = shared.watcher.observe(() => this.#tellCancelled(), false);
   }
@@ -78,22 +79,11 @@ export class SqliteConsumer implements Consumer {
   }
 
   /** Waits until something has changed, until `until`, or until the claim is to end. */
-  #wait(until: number, signal: AbortSignal | undefined): Promise<void> {
+  async #wait(until: number, signal: AbortSignal | undefined): Promise<void> {
     const { clock, watcher } = this.#shared;
-    return new Promise((resolve) => {
-      const end = () => {
-        cancelTimer();
-        stopObserving();
-        signal?.removeEventListener("abort", end);
-        this.#waits.delete(end);
-        resolve();
-      };
-      const delay = Math.max(0, until - clock.now());
-      const cancelTimer = clock.schedule(end, delay, true);
-      const stopObserving = watcher.observe(end, true);
-      signal?.addEventListener("abort", end);
-      this.#waits.add(end);
-    });
+    const stopObserving = watcher.observe(() => this.#waits.wake(), true);
+    await this.#waits.wait(until - clock.now(), signal);
+    stopObserving();
   }
 
   async settle(settlements: readonly Settlement[], transaction?: unknown): Promise<SettleStatus[]> {
@@ -118,7 +108,7 @@ export class SqliteConsumer implements Consumer {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopWatching();
-    for (const end of this.#waits) end();
+    this.#waits.wake();
     this.#onClose();
   }
 

@@ -1,6 +1,7 @@
-import { suggestion, unknownKey } from "../../config/nearest.js";
 import { type Duration, parseDuration } from "../../job/duration.js";
 import { ConfigError } from "../../job/errors.js";
+import { decodePart } from "../common/address.js";
+import { assertOptionNames, oneOf, readQuery } from "../common/options.js";
 import type { UserDatabase } from "./clients/adopt.js";
 import { CLIENT_NAMES, type ClientName } from "./clients/client.js";
 
@@ -41,14 +42,12 @@ export interface Settings {
 
 const LEVELS = ["FULL", "NORMAL"] as const;
 const OPTION_NAMES = ["path", "synchronous", "busyTimeout", "client", "database"];
-const QUERY_NAMES = ["synchronous", "busyTimeout", "client"];
+const QUERY_NAMES = ["synchronous", "busyTimeout", "client"] as const;
 const DEFAULT_PATH = "./taskwright.db";
 
 /** @throws {ConfigError} naming the option that is wrong and what it may be. */
 export function resolveOptions(options: SqliteOptions): Settings {
-  for (const key of Object.keys(options)) {
-    if (!OPTION_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, OPTION_NAMES, "sqlite()"));
-  }
+  assertOptionNames(options, OPTION_NAMES, "sqlite()");
   const { path = DEFAULT_PATH, synchronous = "FULL", busyTimeout = "5s", client, database } = options;
   if (typeof path !== "string" || path === "") throw new ConfigError("path is the name of a file, and it is empty");
   refuseMemory(path);
@@ -71,36 +70,17 @@ export function parseUrl(url: string): SqliteOptions {
   const match = /^sqlite:(?:\/\/)?([^?#]*)(?:\?([^#]*))?$/i.exec(url);
   if (!match)
     throw new ConfigError(`"${url}" is not a sqlite URL: write sqlite:./taskwright.db or sqlite:///abs/path.db`);
-  const path = decode(match[1] ?? "", url);
-  return { ...(path !== "" && { path }), ...parseQuery(match[2] ?? "") };
+  const path = decodePart(match[1] ?? "", url);
+  return { ...(path !== "" && { path }), ...parseQuery(match[2] ?? "", url) };
 }
 
-function parseQuery(query: string): SqliteOptions {
-  const values: Record<string, string> = {};
-  for (const [key, value] of new URLSearchParams(query)) {
-    if (!QUERY_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, QUERY_NAMES, "the sqlite URL"));
-    values[key] = value;
-  }
-  const { synchronous, busyTimeout, client } = values;
+function parseQuery(search: string, url: string): SqliteOptions {
+  const { synchronous, busyTimeout, client } = readQuery(search, QUERY_NAMES, "the sqlite URL", url);
   return {
     ...(synchronous !== undefined && { synchronous: oneOf("synchronous", synchronous.toUpperCase(), LEVELS) }),
     ...(busyTimeout !== undefined && { busyTimeout }),
     ...(client !== undefined && { client: oneOf("client", client, CLIENT_NAMES) }),
   };
-}
-
-function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((candidate) => candidate === value);
-  if (found === undefined) throw new ConfigError(`${name} cannot be "${value}"${suggestion(value, allowed)}`);
-  return found;
-}
-
-function decode(path: string, url: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    throw new ConfigError(`the path in "${url}" is not well encoded: write a percent sign as %25`);
-  }
 }
 
 function refuseMemory(path: string): void {

@@ -51,7 +51,8 @@ function endAttempt(statements: SettleStatements, settlement: Settlement, seq: n
       const { delay, history } = settlement;
       if (history) moving.saveHistory(lease.seq, history);
       const uncounted = { ...lease, attempt: lease.attempt - 1 };
-      if (delay > 0) moving.putBack(uncounted, dueAfter(delay, now), "scheduled");
+      const state = uncounted.attempt > 0 ? "retrying" : "scheduled";
+      if (delay > 0) moving.putBack(uncounted, dueAfter(delay, now), state);
       else moving.putBack(uncounted, undefined, "ready");
       return false;
     }

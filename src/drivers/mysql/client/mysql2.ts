@@ -25,8 +25,7 @@ export interface Mysql2Connection {
 /** A statement as mysql2 takes it. */
 export interface Mysql2Statement {
   readonly sql: string;
-  // biome-ignore lint/suspicious/noExplicitAny: the library says so, and a narrower type would not take its connections.
-  readonly values?: any;
+  readonly values?: (Buffer | number | null)[];
   readonly timeout?: number;
 }
 

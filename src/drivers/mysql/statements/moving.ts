@@ -25,10 +25,10 @@ export function moving(tables: Tables) {
 
   return {
     /** Puts a job that was leased back, due after `delay` ms; `undefined` leaves it the place that it had. */
-    async putBack(session: Session, lease: StoredLease, delay: number | undefined, retrying: boolean): Promise<void> {
+    async putBack(session: Session, lease: StoredLease, delay: number | undefined): Promise<void> {
       const key = encodeId(lease.id);
       if (delay !== undefined) await session.run(setDue, [toMicros(Math.max(0, delay)), key]);
-      await session.run(putBack, [retrying ? 1 : 0, lease.attempt, lease.losses, lease.cancel ? 1 : 0, key]);
+      await session.run(putBack, [lease.attempt > 0 ? 1 : 0, lease.attempt, lease.losses, lease.cancel ? 1 : 0, key]);
     },
     async saveHistory(session: Session, id: string, history: Uint8Array): Promise<void> {
       await session.run(saveHistory, [history, encodeId(id)]);
