@@ -52,7 +52,7 @@ export class RabbitmqBroker implements Broker {
     // Celery's ids are whatever their callers choose, and nobody promises that they are unique.
     if (job.unique && this.#settings.protocol !== "celery")
       throw new UnsupportedError(
-        "rabbitmq does not know which jobs it has, so an id of yours cannot make a job unique",
+        "rabbitmq does not know which jobs it has: for an id of yours to make a job unique, set `backend` to a place that keeps shared state, such as redis",
       );
     if (job.priority > 0 && this.#settings.maxPriority === 0 && this.#settings.protocol !== "celery")
       throw new UnsupportedError(

@@ -2,10 +2,11 @@ import { hostname } from "node:os";
 import process from "node:process";
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { MissingDependencyError } from "../../job/errors.js";
+import type { Host } from "../common/address.js";
 
 /** Which servers, and how to be let in. */
 export interface Address {
-  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly hosts: readonly Host[];
   readonly username: string;
   readonly password: string;
   readonly vhost: string;
@@ -69,6 +70,7 @@ export interface Channel {
   consume(queue: string, onMessage: (message: Message | null) => void): Promise<{ readonly consumerTag: string }>;
   cancel(consumerTag: string): Promise<unknown>;
   get(queue: string): Promise<Message | false>;
+  deleteQueue(queue: string): Promise<unknown>;
   purgeQueue(queue: string): Promise<QueueState>;
   ack(message: Pick<Message, "fields">, allUpTo?: boolean): void;
   close(): Promise<void>;

@@ -1,11 +1,12 @@
 import type { Connection, DriverEnvironment, Ping } from "../../contracts/driver.js";
 import { RabbitmqBroker } from "./broker.js";
-import { AmqpExchanges } from "./exchanges.js";
+import { AmqpExchanges, Sender } from "./exchanges.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Mailer } from "./mailer.js";
 import type { Settings } from "./options.js";
 import { Publisher } from "./publisher.js";
 import { RabbitmqQueueInspector } from "./queue-inspector.js";
+import { RpcReplies } from "./replies.js";
 import { Topology } from "./topology.js";
 
 /** Connects, and gives the contracts. */
@@ -24,16 +25,37 @@ export async function connect(settings: Settings, environment: DriverEnvironment
   const topology = new Topology(publishing, settings);
   const mailer = new Mailer(topology, new Publisher(publishing, topology));
   const broker = new RabbitmqBroker({ link: consuming, topology, mailer, clock, logger }, settings, random);
+  /** What has to be closed while there are connections. */
+  const closing: (() => Promise<void>)[] = [];
   return {
     broker,
-    ...(settings.protocol === "celery" && { exchanges: new AmqpExchanges(publishing, logger) }),
+    ...(settings.protocol === "celery" && celeryContracts(publishing, consuming, closing)),
     queueInspector: new RabbitmqQueueInspector(publishing, mailer),
     ping: () => ping(publishing),
     close: async () => {
       if (publishing.closed) return;
       await broker.close();
+      for (const close of closing) await close();
       await consuming.close();
       await publishing.close();
+    },
+  };
+}
+
+/** What Celery has beside jobs. */
+function celeryContracts(
+  publishing: Link,
+  consuming: Link,
+  closing: (() => Promise<void>)[],
+): Pick<Connection, "exchanges" | "openReplies"> {
+  const sender = new Sender(publishing);
+  return {
+    exchanges: new AmqpExchanges(publishing, sender),
+    openReplies: async () => {
+      const replies = new RpcReplies(consuming, sender);
+      await replies.open();
+      closing.push(() => replies.close());
+      return { backend: replies, notifier: replies };
     },
   };
 }

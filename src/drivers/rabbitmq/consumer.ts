@@ -10,6 +10,7 @@ import type {
 } from "../../contracts/broker.js";
 import type { CancelTimer, Clock } from "../../contracts/clock.js";
 import type { Logger } from "../../contracts/logger.js";
+import { Waits } from "../common/waits.js";
 import { toTaskwrightError } from "./errors.js";
 import type { Link } from "./link.js";
 import type { Mail, Mailer } from "./mailer.js";
@@ -51,7 +52,7 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
   #session: Promise<Session> | undefined;
   #current: Session | undefined;
   /** Ends the waits of pending claims. */
-  readonly #waits = new Set<() => void>();
+  readonly #waits: Waits;
   /** Claims under way. */
   #claiming = 0;
   #lastClaim = 0;
@@ -66,6 +67,7 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
   constructor(shared: Shared, options: ConsumeOptions, onClose: (closed: RabbitmqConsumer) => void) {
     this.#shared = shared;
     this.#options = options;
+    this.#waits = new Waits(shared.clock);
     this.#onClose = onClose;
   }
 
@@ -104,7 +106,7 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
       const arrived = take();
       const left = deadline - clock.now();
       if (arrived.length > 0 || left <= 0 || over()) return arrived;
-      await this.#wait(left, signal);
+      await this.#waits.wait(left, signal);
       if (!session.isOpen && !over()) throw this.#failure;
     }
   }
@@ -121,34 +123,14 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
     return jobs;
   }
 
-  /** Until something arrives, the time is over, the signal aborts, or the consumer or its session ends. */
-  #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel();
-        this.#waits.delete(end);
-        signal?.removeEventListener("abort", end);
-        resolve();
-      };
-      // At least 1 ms: Node's timers may fire up to a millisecond early.
-      const cancel = this.#shared.clock.schedule(end, Math.max(1, Math.ceil(ms)), true);
-      this.#waits.add(end);
-      signal?.addEventListener("abort", end, { once: true });
-    });
-  }
-
   arrived(): void {
-    this.#wake();
+    this.#waits.wake();
     if (this.#claiming === 0) this.#linger();
   }
 
   deleted(): void {
     this.#shared.topology.forget();
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const end of [...this.#waits]) end();
+    this.#waits.wake();
   }
 
   /** The last claim is over: who aborted it wants no more, and others may be slow to ask again. */
@@ -217,10 +199,15 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
       left.delete(delivery);
       session.acknowledge([delivery]);
     };
-    const sending = this.#shared.mailer.send(mails, taken).catch(() => {});
+    const sending = attempt(this.#shared.mailer.send(mails, taken), mails);
     this.#sending.add(sending);
-    await sending;
+    const failure = (await sending).find((error) => error !== undefined);
     this.#sending.delete(sending);
+    if (failure !== undefined)
+      this.#shared.logger.debug(
+        { err: failure, jobs: left.size },
+        "jobs could not be sent on; they stay to be claimed here",
+      );
     for (const one of left) session.keep(one);
   }
 
@@ -281,7 +268,7 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#wake();
+    this.#waits.wake();
     this.#lingering?.();
     await this.#pause();
     await this.#current?.close();
@@ -294,7 +281,7 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
     this.#failure = toTaskwrightError(error, this.#location, "none");
     // It may be about a queue that has been deleted.
     this.#shared.topology.forget();
-    this.#wake();
+    this.#waits.wake();
   }
 
   get #location(): string {
@@ -309,7 +296,7 @@ export class RabbitmqConsumer implements Consumer, SessionListener {
 
   async #openSession(): Promise<Session> {
     try {
-      const session = await Session.open(await this.#shared.link.up(), this);
+      const session = await Session.open(await this.#shared.link.up(), this, this.#shared.logger);
       this.#current = session;
       // Closed meanwhile: what began by then ends by itself.
       if (this.#closed) await session.close();

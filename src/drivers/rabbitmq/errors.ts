@@ -21,6 +21,11 @@ const DENIALS: readonly (readonly [sign: RegExp, advice: string])[] = [
   ],
   [/\b406\b.*invalid arg/, "RabbitMQ does not know a setting of the queue: it may be too old for this queueType"],
   [/\b405\b/, "the queue belongs to another connection alone: use another name"],
+  [
+    /does not match certificate/,
+    "its certificate is for other names: connect by one of them, or say which with `tls: { servername }`",
+  ],
+  [/wrong version number/, "it answers without TLS: write amqp://, or the port at which it has TLS, usually 5671"],
   [/self.signed certificate|unable to verify|certificate/i, "its certificate is not trusted: give `tls: { ca }`"],
 ];
 

@@ -7,6 +7,7 @@ export type { QueueType, RabbitmqOptions } from "./options.js";
 
 const CAPABILITIES: Capabilities = {
   ...DEFAULT_CAPABILITIES,
+  pipelining: true,
   leases: "connection",
   idempotentIds: false,
   cancel: false,

@@ -2,9 +2,10 @@ import type { CancelTimer, Clock, Random } from "../../contracts/clock.js";
 import type { Logger } from "../../contracts/logger.js";
 import { BrokerError, MissingDependencyError } from "../../job/errors.js";
 import { type Address, type Connection, openConnection } from "./client.js";
+import { closeQuietly } from "./closing.js";
 import { isDenial, toTaskwrightError } from "./errors.js";
 
-/** Milliseconds between tries to connect: 50, doubling up to 2 s, each with up to half of jitter. */
+/** Milliseconds between rounds of tries to connect, each at all hosts: 50, doubling up to 2 s, each with up to half of jitter. */
 const FIRST_RETRY = 50;
 const LONGEST_RETRY = 2000;
 
@@ -38,6 +39,8 @@ export class Link {
   #host = 0;
   #tries = 0;
   #lastError: unknown;
+  /** Why a host did not let us in, until each has been asked. */
+  #denial: unknown;
   #waiters = new Set<Waiter>();
   #blockedBy: string | undefined;
   #cancelRetry: CancelTimer = () => {};
@@ -48,8 +51,16 @@ export class Link {
     this.#role = role;
   }
 
+  get #name(): string {
+    return `the ${this.#role}'s connection to rabbitmq`;
+  }
+
   get closed(): boolean {
     return this.#closed;
+  }
+
+  get isUp(): boolean {
+    return this.#connection !== undefined;
   }
 
   /** The connection, once there is one. Fails after the timeout, and at once where waiting would not help. */
@@ -128,8 +139,7 @@ export class Link {
     const connection = this.#connection;
     this.#connection = undefined;
     for (const { reject } of [...this.#waiters]) reject(new Error("the connection is closed"));
-    // One that breaks now is closed as well.
-    await connection?.close().catch(() => {});
+    if (connection !== undefined) await closeQuietly(connection, this.#name, this.options.logger);
   }
 
   async #connect(): Promise<void> {
@@ -137,8 +147,10 @@ export class Link {
     this.#connecting = true;
     this.#cancelRetry();
     const { address, timeout } = this.options;
+    // Whoever waits for a connection waits for `timeout`: one host that is silent must leave time for the others.
+    const share = timeout / address.hosts.length;
     try {
-      this.#opened(await openConnection(address, this.#host, this.#role, timeout));
+      this.#opened(await openConnection(address, this.#host, this.#role, share));
     } catch (error) {
       this.#failed(error);
     } finally {
@@ -150,7 +162,7 @@ export class Link {
     connection.on("error", (error: Error) => {
       this.#lastError = error;
     });
-    if (this.#closed) return void connection.close().catch(() => {});
+    if (this.#closed) return void closeQuietly(connection, this.#name, this.options.logger);
     connection.on("close", () => this.#lost(connection));
     connection.on("blocked", (reason: string) => {
       this.#blockedBy = reason;
@@ -165,6 +177,7 @@ export class Link {
     });
     this.#connection = connection;
     this.#tries = 0;
+    this.#denial = undefined;
     this.#lastError = undefined;
     this.#letThrough(connection);
   }
@@ -177,20 +190,28 @@ export class Link {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#blockedBy = undefined;
-    if (!this.#closed) void this.#connect();
+    if (this.#closed) return;
+    const { location, logger } = this.options;
+    logger.warn({ location, err: this.#lastError }, `${this.#name} broke; it is opened again`);
+    void this.#connect();
   }
 
   #failed(error: unknown): void {
     this.#lastError = error;
+    this.options.logger.debug({ location: this.options.location, err: error }, `${this.#name} could not be opened`);
     this.#host += 1;
+    this.#tries += 1;
+    if (isDenial(error)) this.#denial = error;
     const { clock, random, location, address } = this.options;
+    const rounds = Math.floor(this.#tries / address.hosts.length);
+    const isRoundOver = this.#tries % address.hosts.length === 0;
     // Waiting makes no password right, and installs nothing.
-    const hopeless =
-      error instanceof MissingDependencyError || (isDenial(error) && this.#host % address.hosts.length === 0);
-    if (hopeless) for (const { reject } of [...this.#waiters]) reject(toTaskwrightError(error, location, "none"));
+    const hopeless = error instanceof MissingDependencyError ? error : isRoundOver ? this.#denial : undefined;
+    if (hopeless !== undefined)
+      for (const { reject } of [...this.#waiters]) reject(toTaskwrightError(hopeless, location, "none"));
+    if (isRoundOver) this.#denial = undefined;
     if (this.#closed) return;
-    const round = Math.floor(this.#tries++ / address.hosts.length);
-    const pause = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(round, 10)) * (1 - random() / 2);
-    this.#cancelRetry = clock.schedule(() => void this.#connect(), pause);
+    const pause = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(rounds - 1, 10)) * (1 - random() / 2);
+    this.#cancelRetry = clock.schedule(() => void this.#connect(), isRoundOver ? pause : 0);
   }
 }

@@ -15,21 +15,32 @@ export interface Mail {
 export class Mailer {
   readonly #topology: Topology;
   readonly #publisher: Publisher;
+  /** Ends when all that was to be sent before is on its way. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(topology: Topology, publisher: Publisher) {
     this.#topology = topology;
     this.#publisher = publisher;
   }
 
-  /** As `Publisher.send`. */
+  /** As `Publisher.send`. Calls keep their order, and do not wait for each other's confirmations. */
   async send(mails: readonly Mail[], onTaken?: (index: number) => void): Promise<(BrokerError | undefined)[]> {
+    const before = this.#turn;
+    const sending = Promise.all([this.#route(mails), before]).then(([routed]) => ({
+      // In an object, so that whose turn is next need not wait for it.
+      confirmed: this.#publisher.send(routed, onTaken),
+    }));
+    this.#turn = Promise.allSettled([before, sending]);
+    return (await sending).confirmed;
+  }
+
+  async #route(mails: readonly Mail[]): Promise<Routed[]> {
     const routed: Routed[] = [];
     for (const { letter, delay } of mails) {
-      // Nearly always the queue is known: then nothing is waited for, and calls keep their order.
       if (delay <= 0 && !this.#topology.knows(letter.queue)) await this.#topology.queue(letter.queue);
       routed.push(delay > 0 ? await this.#delayed(letter, waitOf(delay)) : { exchange: "", key: letter.queue, letter });
     }
-    return this.#publisher.send(routed, onTaken);
+    return routed;
   }
 
   /** Sends messages to the dead letters of their queues. */

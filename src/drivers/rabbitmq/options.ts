@@ -1,8 +1,9 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { maskUrl } from "../../config/mask.js";
-import { unknownKey } from "../../config/nearest.js";
 import { type Duration, parseDuration } from "../../job/duration.js";
 import { ConfigError } from "../../job/errors.js";
+import { decodePart, readHosts, readLogin } from "../common/address.js";
+import { assertOptionNames, checkWholeNumber, oneOf, readQuery } from "../common/options.js";
 import type { Address } from "./client.js";
 
 /** The kind of RabbitMQ's queues. */
@@ -38,7 +39,7 @@ export interface RabbitmqOptions {
   readonly timeout?: Duration;
   /** The longest body of a job, in bytes. Default 1,048,576 (1 MiB). RabbitMQ 4 takes 16 MiB unless told otherwise. */
   readonly maxBytes?: number;
-  /** Options for TLS, such as `ca`. Default: those of Node, where the URL asks for TLS. */
+  /** Options for TLS, such as `ca`; with `amqps:` only. Default: those of Node. */
   readonly tls?: TlsOptions;
 }
 
@@ -57,42 +58,46 @@ export interface Settings {
 }
 
 const OPTION_NAMES = ["url", "queueType", "maxPriority", "protocol", "heartbeat", "timeout", "maxBytes", "tls"];
-const QUERY_NAMES = OPTION_NAMES.filter((name) => name !== "url" && name !== "tls" && name !== "protocol");
+const QUERY_NAMES = ["queueType", "maxPriority", "heartbeat", "timeout", "maxBytes"] as const;
+const QUEUE_TYPES = ["classic", "quorum"] as const;
+const PROTOCOLS = ["taskwright", "celery"] as const;
 const DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672";
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 /** RabbitMQ's own limit. */
 const MOST_BYTES = 128 * 1024 * 1024;
+/** 16 bits. */
+const LONGEST_HEARTBEAT = 65_535;
 const FORM = /^(amqps?):\/\/(?:([^@/?#]*)@)?([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/i;
 
 /** @throws {ConfigError} naming the option that is wrong and what it may be. */
 export function resolveOptions(options: RabbitmqOptions): Settings {
-  for (const key of Object.keys(options)) {
-    if (!OPTION_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, OPTION_NAMES, "rabbitmq()"));
-  }
+  assertOptionNames(options, OPTION_NAMES, "rabbitmq()");
   const { url = DEFAULT_URL, tls } = options;
   const { address, query } = parseUrl(url);
   const merged = { ...query, ...options };
-  const queueType = checkQueueType(merged.queueType ?? "classic");
-  const protocol = checkProtocol(merged.protocol);
+  const queueType = oneOf("queueType", merged.queueType ?? "classic", QUEUE_TYPES);
+  const protocol = oneOf("protocol", merged.protocol ?? "taskwright", PROTOCOLS);
   const isPlain = queueType === "quorum" || protocol === "celery";
   return {
     address: {
       ...address,
-      ...(tls !== undefined && address.tls !== undefined && { tls }),
-      heartbeat: Math.ceil(parseDuration(merged.heartbeat ?? "10s", "heartbeat") / 1000),
+      ...(tls !== undefined && { tls: checkTls(tls, address, url) }),
+      heartbeat: checkHeartbeat(merged.heartbeat ?? "10s"),
     },
     location: maskUrl(url),
     queueType,
     protocol,
     maxPriority: checkMaxPriority(merged.maxPriority ?? (isPlain ? 0 : 9), queueType),
     timeout: parseDuration(merged.timeout ?? "10s", "timeout"),
-    maxBytes: checkMaxBytes(merged.maxBytes ?? DEFAULT_MAX_BYTES),
+    maxBytes: checkWholeNumber("maxBytes", merged.maxBytes ?? DEFAULT_MAX_BYTES, 1, MOST_BYTES),
   };
 }
 
 interface Parsed {
   readonly address: Omit<Address, "heartbeat">;
-  readonly query: Omit<RabbitmqOptions, "url" | "tls">;
+  readonly query: Pick<RabbitmqOptions, "maxPriority" | "heartbeat" | "timeout" | "maxBytes"> & {
+    readonly queueType?: string;
+  };
 }
 
 function parseUrl(url: string): Parsed {
@@ -104,9 +109,9 @@ function parseUrl(url: string): Parsed {
   const secure = scheme.toLowerCase() === "amqps";
   return {
     address: {
-      hosts: hostsOf(hosts, secure ? 5671 : 5672, url),
-      ...userOf(user, url),
-      vhost: decode(path.slice(1), url) || "/",
+      hosts: readHosts(hosts, secure ? 5671 : 5672, url),
+      ...loginOf(user, url),
+      vhost: decodePart(path.slice(1), url) || "/",
       ...(secure && { tls: {} }),
     },
     query: parseQuery(search, url),
@@ -114,51 +119,32 @@ function parseUrl(url: string): Parsed {
 }
 
 function parseQuery(search: string, url: string): Parsed["query"] {
-  const values: Record<string, string | number> = {};
-  for (const [key, value] of new URLSearchParams(search)) {
-    // The end of a password with a question mark.
-    if (key.includes("@")) throw new ConfigError(`"${maskUrl(url)}" is not well encoded: write a question mark as %3F`);
-    if (!QUERY_NAMES.includes(key)) throw new ConfigError(unknownKey("option", key, QUERY_NAMES, "the rabbitmq URL"));
-    values[key] = key.startsWith("max") ? Number(value) : value;
-  }
-  return values as Parsed["query"];
+  const { maxPriority, maxBytes, ...rest } = readQuery(search, QUERY_NAMES, "the rabbitmq URL", url);
+  return {
+    ...rest,
+    ...(maxPriority !== undefined && { maxPriority: Number(maxPriority) }),
+    ...(maxBytes !== undefined && { maxBytes: Number(maxBytes) }),
+  };
 }
 
-function hostsOf(hosts: string, defaultPort: number, url: string): Address["hosts"] {
-  return (hosts === "" ? "127.0.0.1" : hosts).split(",").map((host) => {
-    const match = /^(\[[^\]]+\]|[^:@]+)(?::(\d+))?$/.exec(host.trim());
-    const port = Number(match?.[2] ?? defaultPort);
-    // The host is not shown by itself: it is a part of the password when that is not encoded.
-    if (!match?.[1] || port === 0 || port > 65_535)
-      throw new ConfigError(
-        `"${maskUrl(url)}" has a host that is not host or host:port (in a password, write "/" as %2F and "@" as %40)`,
-      );
-    return { host: match[1].replace(/^\[|\]$/g, ""), port };
-  });
+function loginOf(login: string | undefined, url: string): Pick<Address, "username" | "password"> {
+  const { user, password } = readLogin(login, url) ?? { user: "guest", password: "guest" };
+  return { username: user, password };
 }
 
-function userOf(user: string | undefined, url: string): Pick<Address, "username" | "password"> {
-  if (user === undefined) return { username: "guest", password: "guest" };
-  const [name = "", ...rest] = user.split(":");
-  return { username: decode(name, url), password: decode(rest.join(":"), url) };
+/** What is meant to be secret must not go in the clear because of a letter. */
+function checkTls(tls: TlsOptions, address: Parsed["address"], url: string): TlsOptions {
+  if (address.tls !== undefined) return tls;
+  throw new ConfigError(`tls goes with amqps://, and "${maskUrl(url)}" is without TLS`);
 }
 
-function decode(text: string, url: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new ConfigError(`"${maskUrl(url)}" is not well encoded: write a percent sign as %25`);
-  }
-}
-
-function checkQueueType(type: unknown): QueueType {
-  if (type === "classic" || type === "quorum") return type;
-  throw new ConfigError(`queueType cannot be "${String(type)}": write "classic" or "quorum"`);
-}
-
-function checkProtocol(protocol: RabbitmqOptions["protocol"] = "taskwright"): "taskwright" | "celery" {
-  if (protocol === "taskwright" || protocol === "celery") return protocol;
-  throw new ConfigError(`protocol cannot be "${String(protocol)}": write "taskwright" or "celery"`);
+/** In whole seconds, as AMQP has it. */
+function checkHeartbeat(heartbeat: Duration): number {
+  const seconds = Math.ceil(parseDuration(heartbeat, "heartbeat") / 1000);
+  if (seconds > 0 && seconds <= LONGEST_HEARTBEAT) return seconds;
+  throw new ConfigError(
+    `heartbeat cannot be ${heartbeat}: 1 s to ${LONGEST_HEARTBEAT} s, since without any a silent connection would never end`,
+  );
 }
 
 function checkMaxPriority(priority: number, type: QueueType): number {
@@ -169,9 +155,4 @@ function checkMaxPriority(priority: number, type: QueueType): number {
   throw new ConfigError(
     `maxPriority cannot be ${priority}: 0 for none, or 9 to 255, since jobs have priorities from 0 to 9`,
   );
-}
-
-function checkMaxBytes(bytes: number): number {
-  if (Number.isSafeInteger(bytes) && bytes > 0 && bytes <= MOST_BYTES) return bytes;
-  throw new ConfigError(`maxBytes cannot be ${bytes}: a whole number of bytes, up to RabbitMQ's own limit of 128 MiB`);
 }

@@ -1,4 +1,5 @@
 import type { Envelope } from "../../contracts/broker.js";
+import { isRecord } from "../../job/is-record.js";
 import type { Properties } from "./client.js";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -33,9 +34,5 @@ export function headersOf(table: Fields, properties: Properties): Envelope["head
 }
 
 function isForeign(headers: Envelope["headers"]): headers is { headers: Fields; properties: Fields } {
-  return isFields(headers?.headers) && isFields(headers.properties) && "content_type" in headers.properties;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isRecord(headers?.headers) && isRecord(headers.properties) && "content_type" in headers.properties;
 }

@@ -1,11 +1,13 @@
 import type { DeadReason } from "../../contracts/broker.js";
 import type { JobRecord } from "../../contracts/inspector.js";
 import type { QueueInspector, QueueLength } from "../../contracts/queue-inspector.js";
+import { freshHeaders } from "../common/celery.js";
 import type { Channel, Message } from "./client.js";
+import { closeQuietly } from "./closing.js";
 import { toTaskwrightError } from "./errors.js";
 import type { Link } from "./link.js";
 import type { Mailer } from "./mailer.js";
-import { again, readMessage } from "./message.js";
+import { again, type Delivered, readMessage } from "./message.js";
 import { deadQueueOf } from "./topology.js";
 
 /** The most dead letters that are looked through at once. */
@@ -55,7 +57,7 @@ export class RabbitmqQueueInspector implements QueueInspector {
     return this.#look(queue, MOST, async (letters, channel) => {
       const found = letters.filter((one) => ids.includes(readMessage(one).id));
       const mails = found.map((one) => {
-        const delivered = readMessage(one);
+        const delivered = fresh(one);
         const { expiresAt } = delivered.state;
         return { letter: again(queue, one.properties, delivered, { attempts: 0, losses: 0, expiresAt }), delay: 0 };
       });
@@ -112,16 +114,23 @@ export class RabbitmqQueueInspector implements QueueInspector {
   async #onChannel<T>(act: (channel: Channel) => Promise<T>): Promise<T> {
     try {
       const channel = await (await this.#link.up()).createChannel();
+      // The call that it is the answer to fails with it.
       channel.on("error", () => {});
       try {
         return await act(channel);
       } finally {
-        await channel.close().catch(() => {});
+        await closeQuietly(channel, "a channel of rabbitmq", this.#link.options.logger);
       }
     } catch (error) {
       throw toTaskwrightError(error, this.#link.options.location, "unknown");
     }
   }
+}
+
+/** As it was before its first run. */
+function fresh(letter: Letter): Delivered {
+  const delivered = readMessage(letter);
+  return delivered.headers === undefined ? delivered : { ...delivered, headers: freshHeaders(delivered.headers) };
 }
 
 function toRecord(letter: Letter, queue: string): JobRecord {

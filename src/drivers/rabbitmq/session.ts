@@ -1,5 +1,7 @@
 import type { ClaimedJob, Lease } from "../../contracts/broker.js";
+import type { Logger } from "../../contracts/logger.js";
 import type { Channel, Connection, Message } from "./client.js";
+import { closeQuietly } from "./closing.js";
 import { readMessage, toClaimed } from "./message.js";
 import { Subscription } from "./subscription.js";
 import { type Delivery, Unsettled } from "./unsettled.js";
@@ -25,6 +27,7 @@ let sessions = 0;
 export class Session {
   readonly #channel: Channel;
   readonly #listener: SessionListener;
+  readonly #logger: Logger;
   readonly #number = ++sessions;
   readonly #unsettled: Unsettled;
   readonly #subscriptions = new Map<string, Subscription>();
@@ -33,8 +36,9 @@ export class Session {
   #open = true;
   #lastError: unknown;
 
-  private constructor(channel: Channel, listener: SessionListener) {
+  private constructor(channel: Channel, listener: SessionListener, logger: Logger) {
     this.#channel = channel;
+    this.#logger = logger;
     this.#listener = listener;
     this.#unsettled = new Unsettled(channel);
     channel.on("error", (error: Error) => {
@@ -46,8 +50,8 @@ export class Session {
     });
   }
 
-  static async open(connection: Connection, listener: SessionListener): Promise<Session> {
-    return new Session(await connection.createChannel(), listener);
+  static async open(connection: Connection, listener: SessionListener, logger: Logger): Promise<Session> {
+    return new Session(await connection.createChannel(), listener, logger);
   }
 
   get isOpen(): boolean {
@@ -76,7 +80,8 @@ export class Session {
 
   /**
    * Has jobs of these queues delivered. A subscription whose window is full although its consumer has room is opened anew with
-   * a larger one, unless it is as large as it may be: then what it waits for is under way to be settled.
+   * a larger one, unless it is as large as it may be: then what it waits for is under way to be settled. A claim may ask for more
+   * than the worker is to hold; what is delivered and not claimed, nobody else can run.
    */
   listen(queues: readonly string[], max: number, capacity: number): Promise<void> {
     return this.#inTurn(async () => {
@@ -84,7 +89,7 @@ export class Session {
         const known = this.#subscriptions.get(queue);
         if (known !== undefined && (known.window >= capacity || !known.full)) continue;
         await known?.close(this.#channel);
-        await this.#subscribe(new Subscription(queue, max), known);
+        await this.#subscribe(new Subscription(queue, Math.min(max, capacity)), known);
       }
     });
   }
@@ -147,7 +152,7 @@ export class Session {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await this.#channel.close().catch(() => {});
+    await closeQuietly(this.#channel, "a channel of rabbitmq", this.#logger);
   }
 
   #deliver(message: Message, subscription: Subscription): void {
@@ -162,6 +167,7 @@ export class Session {
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(step);
+    // Whoever asked for the step hears of its failure; the next one is not held up by it.
     this.#turn = done.catch(() => {});
     return done;
   }

@@ -1,4 +1,5 @@
 import type { Channel, Connection } from "./client.js";
+import { closeQuietly } from "./closing.js";
 import { PLACES, patternAt, patternOf, steps, type Wait } from "./delays.js";
 import { toTaskwrightError } from "./errors.js";
 import type { Link } from "./link.js";
@@ -21,6 +22,8 @@ export class Topology {
   #connection: Connection | undefined;
   #channel: Promise<Channel> | undefined;
   #known = new Map<string, Promise<void>>();
+  /** Something was deleted: that the last of the exchanges is there says nothing of the others. */
+  #incomplete = false;
 
   constructor(link: Link, settings: Settings) {
     this.#link = link;
@@ -35,24 +38,27 @@ export class Topology {
   /** Somebody has deleted something: all is declared again. */
   forget(): void {
     this.#known = new Map();
+    this.#incomplete = true;
   }
 
   queue(name: string): Promise<void> {
     const { queueType, maxPriority } = this.#settings;
-    return this.#once(`queue ${name}`, (channel) =>
-      channel.assertQueue(name, {
+    return this.#once(`queue ${name}`, async (channel) => {
+      // Quorum queues have a limit of deliveries, from RabbitMQ 4 on 20, and drop what reaches it unless they know where to
+      // put it, and that is there.
+      if (queueType === "quorum") await this.deadQueue(name);
+      await channel.assertQueue(name, {
         durable: true,
         arguments: {
           ...(maxPriority > 0 && { "x-max-priority": maxPriority }),
-          // From RabbitMQ 4 on, quorum queues drop what was delivered 20 times, unless they know where to put it.
           ...(queueType === "quorum" && {
             "x-queue-type": "quorum",
             "x-dead-letter-exchange": "",
             "x-dead-letter-routing-key": deadQueueOf(name),
           }),
         },
-      }),
-    );
+      });
+    });
   }
 
   deadQueue(queue: string): Promise<void> {
@@ -70,7 +76,9 @@ export class Topology {
   async delay(wait: Wait, queue: string): Promise<string> {
     await this.queue(queue);
     await this.#once("delays", async (channel) => {
-      if (!(await this.#has(this.#ready))) await this.#declareExchanges(channel);
+      if (!this.#incomplete && (await this.#has(this.#ready))) return;
+      await this.#declareExchanges(channel);
+      this.#incomplete = false;
     });
     await this.#once(`delays to ${queue}`, (channel) => channel.bindQueue(queue, this.#exchange(-1), patternOf(queue)));
     for (const { place, digit } of steps(wait)) {
@@ -93,12 +101,13 @@ export class Topology {
   /** Asks on a channel of its own, which RabbitMQ closes where the answer is no. */
   async #has(exchange: string): Promise<boolean> {
     const channel = await (await this.#link.up()).createChannel();
+    // It is the answer to the question.
     channel.on("error", () => {});
     const found = await channel.checkExchange(exchange).then(
       () => true,
       () => false,
     );
-    await channel.close().catch(() => {});
+    if (found) await closeQuietly(channel, "a channel of rabbitmq", this.#link.options.logger);
     return found;
   }
 
@@ -135,6 +144,7 @@ export class Topology {
       this.#connection = connection;
       this.#channel = undefined;
       this.#known = new Map();
+      this.#incomplete = false;
     }
     const known = this.#known;
     const declared = known.get(what) ?? this.#declare(connection, declare);
@@ -154,6 +164,7 @@ export class Topology {
 
   #open(connection: Connection): Promise<Channel> {
     const opening = connection.createChannel().then((channel) => {
+      // Whoever declares hears of it: RabbitMQ closes the channel instead of answering.
       channel.on("error", () => {});
       channel.on("close", forget);
       return channel;
