@@ -5,6 +5,7 @@ import type { HistoryEntry } from "./job/history.js";
 import { decodeMessage, encodeMessage, type JobMessage, type OutgoingMessage } from "./job/message.js";
 import { completedOutcome, decodeOutcome, failedOutcome, type Outcome, type OutcomeFields } from "./job/outcome.js";
 import type { Route } from "./route.js";
+import type { AnyTask } from "./task.js";
 import type { RunningJob } from "./worker/running-job.js";
 
 /** How an attempt ended, for what its protocol has to do about it. */
@@ -48,8 +49,12 @@ export interface Protocol {
   readonly name: "taskwright" | "celery";
   /** Where jobs go when neither call, task nor setting names a queue, if not to the setting's default. */
   readonly defaultQueue?: string;
-  /** Throws ConfigError where an argument or option cannot be sent. */
-  encode(message: OutgoingMessage): OutgoingJob;
+  /**
+   * Throws ConfigError where an argument or option cannot be sent.
+   *
+   * @param replyTo - Where this process waits for outcomes, with a backend that answers callers.
+   */
+  encode(message: OutgoingMessage, replyTo?: string): OutgoingJob;
   /** Throws UnreadableError for whatever is not a message of this protocol. */
   decode(envelope: Envelope): JobMessage;
   /** Throws ConfigError where the value cannot be sent. */
@@ -73,6 +78,8 @@ export interface Protocol {
   cancel?(id: string, route: Route): Promise<"requested">;
   /** Speaks for a worker, where the route can carry it. */
   accompany?(worker: WorkerView, route: Route): Companion | undefined;
+  /** Tasks that its workers have beside those of the app, which are stronger. */
+  tasks?(route: Route): ReadonlyMap<string, AnyTask>;
   /** What has to be done before the attempt is settled. Throws ConfigError for what cannot be sent. */
   before?(claimed: ClaimedJob, end: AttemptEnd, route: Route): Before | undefined;
 }

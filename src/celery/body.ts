@@ -21,8 +21,8 @@ const UNSAFE: Readonly<Record<string, string>> = {
   "application/x-yaml": "yaml",
 };
 
-/** A message of 1 MiB can hold 1 GiB of zeros: what unpacks to more than this is refused. */
-const MOST_INFLATED = 128 * 1024 * 1024;
+/** A message of 1 MiB can hold 1 GiB of zeros: what unpacks to more than a driver takes, or this, is refused. */
+const MOST_INFLATED = 1024 * 1024;
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true });
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -37,12 +37,18 @@ export function encodeBody(value: unknown, form: Form, name: string): ContentTyp
 /**
  * Reads a body in JSON or MessagePack, compressed by zlib or not.
  *
+ * @param maxBytes - As much as a compressed one may hold. Default 1 MiB.
  * @throws UnreadableError for anything else, and for pickle and yaml with the reason why not.
  */
-export function decodeBody(bytes: Uint8Array, contentType: unknown, compression: unknown): unknown {
+export function decodeBody(
+  bytes: Uint8Array,
+  contentType: unknown,
+  compression: unknown,
+  maxBytes = MOST_INFLATED,
+): unknown {
   const form = formOf(contentType);
   try {
-    const plain = inflate(bytes, compression);
+    const plain = inflate(bytes, compression, maxBytes);
     return form === "json" ? parseJson(utf8.decode(plain)) : packr.unpack(plain);
   } catch (cause) {
     if (cause instanceof UnreadableError) throw cause;
@@ -72,14 +78,27 @@ function formOf(contentType: unknown): Form {
   throw new UnreadableError(`the body is ${JSON.stringify(String(contentType).slice(0, 80))}, not JSON or MessagePack`);
 }
 
-function inflate(bytes: Uint8Array, compression: unknown): Uint8Array {
+function inflate(bytes: Uint8Array, compression: unknown, maxBytes: number): Uint8Array {
   if (compression === undefined || compression === null || compression === "") return bytes;
   // kombu names zlib so.
   if (compression === "application/x-gzip" || compression === "zlib" || compression === "gzip") {
-    return inflateSync(bytes, { maxOutputLength: MOST_INFLATED });
+    return inflateUpTo(bytes, maxBytes);
   }
   const name = JSON.stringify(String(compression).slice(0, 80));
   throw new UnreadableError(`the body is compressed by ${name}: only zlib is read (task_compression = "zlib")`);
+}
+
+/** zlib stops at the limit: it never holds more than that. */
+function inflateUpTo(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  try {
+    return inflateSync(bytes, { maxOutputLength: maxBytes });
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE")) throw cause;
+    throw new UnreadableError(
+      `the body unpacks to more than ${maxBytes.toLocaleString("en")} bytes: raise maxBytes of the driver, or send a reference to the data`,
+      { cause },
+    );
+  }
 }
 
 function reviveMarked(value: unknown): unknown {

@@ -1,8 +1,9 @@
 import type { OutgoingJob } from "../contracts/broker.js";
+import { resolveWhen } from "../contracts/clock.js";
 import { countOf, type Fields, optionalFields, optionalNumber, optionalText } from "./fields.js";
-import { optionalInstant } from "./instant.js";
 import { derivedId, writeMessage } from "./outgoing.js";
-import { type Canvas, readCanvas, readCanvases, type WireSignature } from "./signature.js";
+import { type Canvas, readCanvas, readCanvases, stampsOf, type WireSignature } from "./signature.js";
+import { fromWire } from "./signature-data.js";
 import type { Form } from "./values.js";
 
 /** What a workflow's next steps come to: nothing is sent yet. */
@@ -61,16 +62,17 @@ export class Applier {
   #task(signature: WireSignature, args: readonly unknown[], over: Fields, place: string): ResultTuple {
     const options = merged(signature.options, over);
     const { id: parentId, rootId, form, now, queueOf } = this.#from;
-    const id = optionalText(options, "task_id") ?? derivedId(parentId, place);
-    const countdown = optionalNumber(options, "countdown");
+    const { queue, priority, notBefore, expires, timeout, result, ...own } = fromWire({ ...signature, options }).data
+      .options;
+    const id = own.id ?? derivedId(parentId, place);
     const chord =
       options.chord === undefined || options.chord === null ? undefined : readCanvas(options.chord, "chord");
     this.sending.jobs.push(
       writeMessage({
         id,
         task: signature.task,
-        queue: optionalText(options, "queue") ?? optionalText(options, "routing_key") ?? queueOf(signature.task),
-        priority: optionalNumber(options, "priority") ?? 0,
+        queue: queue ?? optionalText(options, "routing_key") ?? queueOf(signature.task),
+        priority: priority ?? 0,
         args: argsOf(signature, args),
         kwargs: signature.kwargs,
         rootId,
@@ -79,11 +81,11 @@ export class Applier {
         groupId: optionalText(options, "group_id"),
         groupIndex: indexOf(options),
         retries: countOf(options, "retries"),
-        eta: countdown === undefined ? optionalInstant(options, "eta") : now + countdown * 1000,
-        expires: expiryOf(options, now),
-        hardLimit: optionalNumber(options, "time_limit"),
+        eta: notBefore && resolveWhen(notBefore, now),
+        expires: expires && resolveWhen(expires, now),
+        hardLimit: timeout === undefined ? undefined : timeout / 1000,
         softLimit: optionalNumber(options, "soft_time_limit"),
-        ignoreResult: options.ignore_result === true,
+        ignoreResult: result?.keep === false,
         replyTo: optionalText(options, "reply_to"),
         shadow: optionalText(options, "shadow"),
         callbacks: wires(readCanvases(options.link, "link")),
@@ -91,6 +93,7 @@ export class Applier {
         chain: wires(readCanvases(options.chain, "chain")),
         chord: chord?.signature,
         headers: optionalFields(options, "headers"),
+        stamps: stampsOf(options),
       }),
     );
     return [[id, null], null];
@@ -202,10 +205,20 @@ function argsOf({ args, immutable }: WireSignature, given: readonly unknown[]): 
   return immutable ? args : [...given, ...args];
 }
 
-/** Stronger options win, but the group that a signature is in is its own. */
+/** Stronger options win, but the group that a signature is in is its own, and it keeps its stamps. */
 function merged(own: Fields, over: Fields): Fields {
   const group = own.group_id ?? over.group_id;
-  return { ...own, ...present(over), ...(group !== undefined && { group_id: group }) };
+  const stamped = [...new Set([...namesIn(own), ...namesIn(over)])];
+  return {
+    ...own,
+    ...present(over),
+    ...(group !== undefined && { group_id: group }),
+    ...(stamped.length > 0 && { stamped_headers: stamped }),
+  };
+}
+
+function namesIn({ stamped_headers: names }: Fields): readonly unknown[] {
+  return Array.isArray(names) ? names : [];
 }
 
 function present(options: Fields): Fields {
@@ -266,9 +279,4 @@ function indexOf(options: Fields): number | undefined {
   return options.group_index === undefined || options.group_index === null
     ? undefined
     : countOf(options, "group_index");
-}
-
-/** Seconds from now, or a moment. */
-function expiryOf(options: Fields, now: number): number | undefined {
-  return typeof options.expires === "number" ? now + options.expires * 1000 : optionalInstant(options, "expires");
 }

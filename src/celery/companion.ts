@@ -8,7 +8,7 @@ import { isFor, obey, type Panel } from "./control.js";
 import { type Fields, isFields } from "./fields.js";
 import { type CeleryMessage, partsOf, readMessage } from "./message.js";
 import type { CeleryHost } from "./protocol.js";
-import { reprValue } from "./repr.js";
+import { reprArgs, reprKwargs } from "./repr.js";
 
 /** The mailbox of all workers, whose messages go to each of them. */
 export const PIDBOX: Exchange = { name: "celery.pidbox", type: "fanout" };
@@ -79,7 +79,7 @@ export class CeleryCompanion implements Companion {
     this.#total.set(task, (this.#total.get(task) ?? 0) + 1);
     if (!this.#announcer.taskEvents) return;
     const lineage = { root_id: rootId, parent_id: parentId ?? null };
-    const call = { name: task, args: reprValue(args), kwargs: reprValue(kwargs) };
+    const call = { name: task, args: reprArgs(args), kwargs: reprKwargs(kwargs) };
     this.#announcer.task("task-received", id, { ...call, ...lineage, retries, eta: null, expires: null });
     this.#announcer.task("task-started", id);
   }
@@ -109,7 +109,12 @@ export class CeleryCompanion implements Companion {
     const { clock, logger } = this.#host;
     try {
       const { headers, properties } = partsOf(message);
-      const command = decodeBody(message.body, properties.content_type, headers.compression);
+      const command = decodeBody(
+        message.body,
+        properties.content_type,
+        headers.compression,
+        this.#host.broker.maxBytes,
+      );
       if (!isFields(command) || !isFor(this.#nodename, command)) return;
       if (typeof headers.clock === "number") this.#announcer.tick(headers.clock);
       // What nobody waits for any more.
@@ -176,7 +181,7 @@ export class CeleryCompanion implements Companion {
   /** What `celery inspect` shows of a task. */
   #requestFields(claimed: ClaimedJob): Fields {
     const { id, queue, priority, attempt } = claimed;
-    const { task, args, kwargs } = readMessage(claimed);
+    const { task, args, kwargs } = readMessage(claimed, this.#host.broker.maxBytes);
     const delivery = { exchange: "", routing_key: queue, priority, redelivered: attempt > 1 };
     return {
       ...{ id, name: task, type: task, args, kwargs, hostname: this.#nodename },
@@ -193,7 +198,7 @@ export class CeleryCompanion implements Companion {
       clock: String(this.#announcer.tick()),
       uptime: Math.round((this.#host.clock.now() - this.#startedAt) / 1000),
       pool: { implementation: "taskwright", "max-concurrency": concurrency, processes: [process.pid] },
-      broker: { transport: "redis" },
+      broker: { transport: this.#host.broker.name },
       prefetch_count: concurrency,
       rusage: { maxrss: rss, heap: heapTotal },
     };

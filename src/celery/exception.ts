@@ -17,6 +17,7 @@ const BUILTINS: Readonly<Record<string, string>> = {
   RangeError: "ValueError",
   SyntaxError: "SyntaxError",
   ReferenceError: "NameError",
+  NotImplementedError: "NotImplementedError",
 };
 
 /** An error as Python re-raises it: as the class it was where that is loaded, else as one made for its name. */

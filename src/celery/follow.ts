@@ -5,8 +5,8 @@ import { celeryException, toException } from "./exception.js";
 import type { Fields } from "./fields.js";
 import { optionalText } from "./fields.js";
 import type { CeleryMessage } from "./message.js";
-import { failureRecord } from "./result.js";
-import { type Canvas, readCanvases } from "./signature.js";
+import { answerOf, failureRecord } from "./result.js";
+import { type Canvas, canvasIn, readCanvases } from "./signature.js";
 import { plainValue } from "./values.js";
 
 /** What one job leaves in the group whose chord waits for it. */
@@ -32,9 +32,11 @@ export interface Following {
 /** What follows a job that returned: its callbacks, the next step of its chain, its part of a chord. */
 export function afterSuccess(message: CeleryMessage, value: unknown, from: From): Following | undefined {
   const { callbacks, chain, chord } = message;
-  if (callbacks.length === 0 && chain.length === 0 && chord === undefined) return undefined;
+  const own = canvasIn(message.task, message.kwargs);
+  if (callbacks.length === 0 && chain.length === 0 && chord === undefined && own === undefined) return undefined;
   const applier = new Applier(from);
   const children = callbacks.map((callback, at) => applier.apply(callback, [value], {}, `link.${at}`));
+  if (own !== undefined) children.push(applier.apply(own.canvas, own.args, {}, "own"));
   const rest = [...chain];
   const next = rest.pop();
   if (next !== undefined) {
@@ -92,7 +94,7 @@ function chordFailure(body: Canvas, message: string, from: From, ttl: number | u
   const last = ids.at(-1) ?? from.id;
   const errbacks = readCanvases(body.signature.options.link_error, "link_error");
   const error = new RemoteError("ChordError", message, { module: "celery.exceptions" });
-  const outcomes = ids.map((id) => failureRecord({ id, attempt: 1, ttl }, "dead", error, { now: from.now }));
+  const outcomes = tasks.flatMap(({ options }) => failedOutcome(options, error, from.now, ttl));
   const parts = tasks.flatMap(({ options }) => partOfOptions(options, celeryException("ChordError", message)));
   return { sending: sendErrbacks(errbacks, last, from), outcomes, parts, children: [] };
 }
@@ -114,7 +116,9 @@ function tasksOf(canvas: Canvas): { readonly options: Fields }[] {
 
 function failedOutcome(options: Fields, error: unknown, now: number, ttl: number | undefined): OutcomeRecord[] {
   const id = optionalText(options, "task_id");
-  return id === undefined ? [] : [failureRecord({ id, attempt: 1, ttl }, "dead", error, { now })];
+  if (id === undefined) return [];
+  const answer = answerOf({ id, replyTo: optionalText(options, "reply_to"), properties: {} }, false);
+  return [{ ...failureRecord({ id, attempt: 1, ttl }, "dead", error, { now }), ...(answer && { answer }) }];
 }
 
 function partOf(message: CeleryMessage, state: string, result: unknown): Part[] {
@@ -132,7 +136,8 @@ function partOfOptions(options: Fields, exception: unknown): Part[] {
   return [{ group, index, bytes: partBytes(id, "FAILURE", exception), body }];
 }
 
-function partBytes(id: string, state: string, result: unknown): Uint8Array {
+/** A part as Celery keeps it. */
+export function partBytes(id: string, state: string, result: unknown): Uint8Array {
   return Buffer.from(JSON.stringify([1, id, state, result]));
 }
 

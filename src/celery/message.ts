@@ -6,7 +6,6 @@ import {
   type Fields,
   isFields,
   malformed,
-  optionalFields,
   optionalFlag,
   optionalList,
   optionalText,
@@ -59,12 +58,13 @@ export interface CeleryMessage {
 /**
  * Reads a message of protocol 2 or 1. Nothing in it is trusted.
  *
+ * @param maxBytes - As in `decodeBody`.
  * @throws UnreadableError that says which part is wrong.
  */
-export function readMessage(envelope: Pick<Envelope, "id" | "body" | "headers">): CeleryMessage {
+export function readMessage(envelope: Pick<Envelope, "id" | "body" | "headers">, maxBytes?: number): CeleryMessage {
   try {
     const { headers, properties } = partsOf(envelope);
-    const body = decodeBody(envelope.body, properties.content_type, headers.compression);
+    const body = decodeBody(envelope.body, properties.content_type, headers.compression, maxBytes);
     return Object.hasOwn(headers, "task")
       ? readVersion2(headers, properties, body)
       : readVersion1(headers, properties, body);
@@ -168,11 +168,4 @@ function secondsOf(limit: unknown): number | undefined {
   if (limit === undefined || limit === null) return undefined;
   if (typeof limit === "number" && Number.isFinite(limit) && limit > 0) return limit;
   throw malformed("has a timelimit that is not [seconds, seconds]");
-}
-
-/** What this house adds to a message for its own workers; Celery passes over it. */
-export const OWN_HEADER = "taskwright";
-
-export function ownHeader(headers: Fields): Fields {
-  return optionalFields(headers, OWN_HEADER) ?? {};
 }

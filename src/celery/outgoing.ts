@@ -5,7 +5,7 @@ import { encodeBody } from "./body.js";
 import type { Fields } from "./fields.js";
 import { formatInstant } from "./instant.js";
 import { reprArgs, reprKwargs } from "./repr.js";
-import type { WireSignature } from "./signature.js";
+import type { Stamps, WireSignature } from "./signature.js";
 import type { Form } from "./values.js";
 
 /** A task message of protocol 2 before it is written. */
@@ -35,8 +35,9 @@ export interface Draft {
   readonly errbacks?: readonly WireSignature[] | undefined;
   readonly chain?: readonly WireSignature[] | undefined;
   readonly chord?: WireSignature | undefined;
-  /** More headers, such as stamps. */
+  /** More headers. */
   readonly headers?: Fields | undefined;
+  readonly stamps?: Stamps | undefined;
 }
 
 const ORIGIN = `gen${process.pid}@${hostname()}`;
@@ -65,6 +66,7 @@ function headersOf(draft: Draft): Fields {
   const { id, task, args, kwargs } = draft;
   return {
     ...draft.headers,
+    ...draft.stamps,
     lang: "js",
     task,
     id,

@@ -1,36 +1,36 @@
 import { hostname } from "node:os";
 import type { Settings } from "../config/resolve.js";
-import type { ClaimedJob, Clock, Envelope, Logger, OutcomeRecord, OutgoingJob } from "../contracts/index.js";
+import type { ClaimedJob, Clock, Driver, Envelope, OutcomeRecord, OutgoingJob } from "../contracts/index.js";
 import { resolveWhen } from "../contracts/index.js";
-import { type Backoff, validateBackoff } from "../job/backoff.js";
-import type { ErrorRegistry } from "../job/codec/index.js";
 import { UnsupportedError } from "../job/errors.js";
 import type { JobMessage, MessageOptions, OutgoingMessage } from "../job/message.js";
-import type { Labels, LabelValue } from "../job/options.js";
 import type { OutcomeFields } from "../job/outcome.js";
 import type { AttemptEnd, Before, Companion, Protocol, WorkerView } from "../protocol.js";
 import type { Route } from "../route.js";
+import type { Services } from "../runtime.js";
 import { type AnyTask, DEFINITION } from "../task.js";
 import { jsonMessage } from "./announcer.js";
+import { builtinTasks } from "./builtins.js";
 import type { From } from "./canvas.js";
 import { CeleryCompanion, PIDBOX } from "./companion.js";
 import { toException, tracebackOf } from "./exception.js";
-import { type Fields, isFields } from "./fields.js";
+import { type Fields, malformed } from "./fields.js";
 import { afterFailure, afterRevocation, afterSuccess, type Following } from "./follow.js";
 import { formatInstant } from "./instant.js";
-import { type CeleryMessage, OWN_HEADER, ownHeader, partsOf, readMessage } from "./message.js";
+import { type CeleryMessage, partsOf, readMessage } from "./message.js";
 import { writeMessage } from "./outgoing.js";
-import { failureRecord, metaBytes, type ResultContext, readOutcome, successRecord } from "./result.js";
+import { ownHeader, ownHeaders, readOwn } from "./own.js";
+import { answerOf, failureRecord, metaBytes, type ResultContext, readOutcome, successRecord } from "./result.js";
 import { send } from "./send.js";
 
 /** What the protocol needs of its app. */
-export interface CeleryHost {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly errors: ErrorRegistry;
-  readonly tasks: ReadonlyMap<string, AnyTask>;
+export interface CeleryHost extends Services {
   readonly settings: Settings;
+  /** What carries the messages. */
+  readonly broker: Pick<Driver, "name" | "maxBytes">;
 }
+
+const CHORDLESS = "belongs to a chord, which needs `backend` to be the Redis that Celery uses as its result_backend";
 
 /** Celery's `task_default_queue`. */
 const DEFAULT_QUEUE = "celery";
@@ -47,6 +47,8 @@ class CeleryProtocol implements Protocol {
   /** Claimed jobs are read once, and asked about again when they end. */
   readonly #read = new WeakMap<object, CeleryMessage>();
   readonly #worker = `node-${process.pid}@${hostname()}`;
+  /** Whether chords can be counted. Nobody asks before there is a worker. */
+  #joins: boolean | undefined;
   /** By worker. */
   readonly #companions = new Map<string, CeleryCompanion>();
 
@@ -54,7 +56,7 @@ class CeleryProtocol implements Protocol {
     this.#host = host;
   }
 
-  encode(message: OutgoingMessage): OutgoingJob {
+  encode(message: OutgoingMessage, replyTo?: string): OutgoingJob {
     const { id, task, queue, priority, args, kwargs = {}, rootId = id, parentId, timeout, result } = message;
     const { clock, settings } = this.#host;
     const now = clock.now();
@@ -72,12 +74,14 @@ class CeleryProtocol implements Protocol {
       expires: message.expires && resolveWhen(message.expires, now),
       hardLimit: timeout === undefined ? undefined : timeout / 1000,
       ignoreResult: result?.keep === false,
-      headers: own(message),
+      replyTo,
+      headers: ownHeaders(message, { enqueuedAt: message.enqueuedAt }),
     });
   }
 
   decode(envelope: Envelope): JobMessage {
     const message = this.#message(envelope);
+    if (this.#cannotJoin(message)) throw malformed(CHORDLESS);
     const { task, args, kwargs, retries, eta, expires } = message;
     return {
       task,
@@ -88,6 +92,11 @@ class CeleryProtocol implements Protocol {
       ...(eta !== undefined && { notBefore: eta }),
       ...(expires !== undefined && { expiresAt: expires }),
     };
+  }
+
+  tasks(route: Route): ReadonlyMap<string, AnyTask> {
+    this.#joins = route.backendAt?.connection.joiner !== undefined;
+    return builtinTasks(this.#host, route, (id) => this.#sender({ id, rootId: id, form: "json" }));
   }
 
   completed(fields: OutcomeFields, value: unknown, claimed: ClaimedJob): OutcomeRecord {
@@ -128,7 +137,7 @@ class CeleryProtocol implements Protocol {
     const context = this.#context(claimed);
     const meta = { pid: process.pid, hostname: this.#worker };
     const body = metaBytes(claimed.id, "STARTED", meta, null, context);
-    this.#mark(claimed.id, body, route).catch((err: unknown) =>
+    this.#mark(claimed, body, route).catch((err: unknown) =>
       this.#host.logger.warn({ err, job: claimed.id }, "the state STARTED could not be written"),
     );
   }
@@ -144,12 +153,12 @@ class CeleryProtocol implements Protocol {
 
   before(claimed: ClaimedJob, end: AttemptEnd, route: Route): Before | undefined {
     const message = this.#readable(claimed);
-    if (message === undefined) return undefined;
+    if (message === undefined || this.#cannotJoin(message)) return undefined;
     const { error } = end.kind === "completed" ? { error: undefined } : end;
     if (end.kind === "retry") {
       if (message.ignoreResult) return undefined;
       const body = metaBytes(claimed.id, "RETRY", toException(error), tracebackOf(error), this.#context(claimed));
-      return () => this.#mark(claimed.id, body, route);
+      return () => this.#mark(claimed, body, route);
     }
     const from = this.#from(message);
     const { ttl } = this.#host.settings.defaults.result;
@@ -180,9 +189,11 @@ class CeleryProtocol implements Protocol {
     return "requested";
   }
 
-  async #mark(id: string, body: Uint8Array, { backend }: Route): Promise<void> {
-    const { ttl } = this.#host.settings.defaults.result;
-    await backend?.mark?.([ttl === undefined ? { id, body } : { id, body, ttl }]);
+  async #mark(claimed: ClaimedJob, body: Uint8Array, { backend }: Route): Promise<void> {
+    const { defaults, celery } = this.#host.settings;
+    const { ttl } = defaults.result;
+    const answer = answerOf(this.#message(claimed), celery.resultPersistent);
+    await backend?.mark?.([{ id: claimed.id, body, ...(ttl !== undefined && { ttl }), ...(answer && { answer }) }]);
   }
 
   /** A message of protocol 1 goes on as one of protocol 2. */
@@ -207,10 +218,14 @@ class CeleryProtocol implements Protocol {
   #message(envelope: Envelope): CeleryMessage {
     let message = this.#read.get(envelope);
     if (message === undefined) {
-      message = readMessage(envelope);
+      message = readMessage(envelope, this.#host.broker.maxBytes);
       this.#read.set(envelope, message);
     }
     return message;
+  }
+
+  #cannotJoin({ chord }: CeleryMessage): boolean {
+    return chord !== undefined && this.#joins === false;
   }
 
   /** Nothing where it cannot be read, which is why it ends. */
@@ -228,30 +243,23 @@ class CeleryProtocol implements Protocol {
     const extended = this.#host.settings.celery.resultExtended
       ? { queue: claimed.queue, worker: this.#worker }
       : undefined;
-    return { now, message: this.#readable(claimed), extended };
+    return { now, message: this.#readable(claimed), extended, persistent: this.#host.settings.celery.resultPersistent };
   }
 
   #from({ id, rootId, properties }: CeleryMessage): From {
+    const form = properties.content_type === "application/x-msgpack" ? "msgpack" : "json";
+    return this.#sender({ id, rootId, form });
+  }
+
+  #sender(who: Pick<From, "id" | "rootId" | "form">): From {
     const { clock, tasks, settings } = this.#host;
     const usual = settings.sources.get("defaults.queue")?.layer === "default" ? DEFAULT_QUEUE : settings.defaults.queue;
     return {
-      id,
-      rootId,
+      ...who,
       now: clock.now(),
-      form: properties.content_type === "application/x-msgpack" ? "msgpack" : "json",
       queueOf: (task) => tasks.get(task)?.[DEFINITION].options.queue ?? usual,
     };
   }
-}
-
-/** What Celery has no word for travels beside its headers, for workers of this house. */
-function own({ labels, attempts, backoff, delivery, result, enqueuedAt }: OutgoingMessage): Fields {
-  const ttl = result?.ttl;
-  return { [OWN_HEADER]: { enqueuedAt, ...present({ labels, attempts, backoff, delivery, ttl }) } };
-}
-
-function present(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 function enqueuedAt({ headers }: CeleryMessage, clock: Clock): number {
@@ -259,35 +267,15 @@ function enqueuedAt({ headers }: CeleryMessage, clock: Clock): number {
   return typeof time === "number" && Number.isFinite(time) ? time : clock.now();
 }
 
-/** The options that travel with a message. Those of our own header are from outside too, and dropped where they are wrong. */
+/** The options that travel with a message. */
 function optionsOf(message: CeleryMessage, kwargs: Fields | undefined): MessageOptions {
   const { parentId, rootId, hardLimit, softLimit, ignoreResult, headers } = message;
-  const { attempts, labels, backoff, delivery, ttl } = ownHeader(headers);
+  const { result, ...own } = readOwn(headers);
   const limits = [hardLimit, softLimit].filter((limit) => limit !== undefined);
-  const options: MessageOptions = { rootId };
+  const options: MessageOptions = { rootId, ...own };
   if (kwargs !== undefined) options.kwargs = kwargs;
   if (parentId !== undefined) options.parentId = parentId;
   if (limits.length > 0) options.timeout = Math.min(...limits) * 1000;
-  if (typeof attempts === "number" && attempts >= 1) options.attempts = attempts;
-  if (delivery === "at-most-once" || delivery === "at-least-once") options.delivery = delivery;
-  if (isFields(labels)) options.labels = labelsOf(labels);
-  const policy = backoffOf(backoff);
-  if (policy !== undefined) options.backoff = policy;
-  const keep = ignoreResult ? { keep: false } : {};
-  options.result = typeof ttl === "number" && ttl > 0 ? { ...keep, ttl } : keep;
+  options.result = { ...(ignoreResult && { keep: false }), ...result };
   return options;
-}
-
-function labelsOf(labels: Fields): Labels {
-  const isValue = (value: unknown): value is LabelValue =>
-    value === null || ["string", "number", "boolean"].includes(typeof value);
-  return Object.fromEntries(Object.entries(labels).filter((entry): entry is [string, LabelValue] => isValue(entry[1])));
-}
-
-function backoffOf(backoff: unknown): Backoff | undefined {
-  try {
-    return backoff === undefined ? undefined : validateBackoff(backoff, "backoff");
-  } catch {
-    return undefined;
-  }
 }

@@ -12,11 +12,6 @@ export function reprKwargs(kwargs: Readonly<Record<string, unknown>>): string {
   return shorten(repr(kwargs));
 }
 
-/** A value as Python's `repr` shows it. */
-export function reprValue(value: unknown): string {
-  return shorten(repr(value));
-}
-
 function repr(value: unknown, depth = 0): string {
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";

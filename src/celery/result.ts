@@ -1,4 +1,4 @@
-import type { OutcomeRecord, TerminalState } from "../contracts/backend.js";
+import type { Answer, OutcomeRecord, TerminalState } from "../contracts/backend.js";
 import type { ErrorRegistry } from "../job/codec/index.js";
 import { UnreadableError } from "../job/errors.js";
 import type { Outcome, OutcomeFields } from "../job/outcome.js";
@@ -20,6 +20,8 @@ export interface ResultContext {
   readonly now: number;
   /** The message whose task it is of, where there is one. */
   readonly message?: CeleryMessage | undefined;
+  /** Whether an answer to the one who asked is kept on a disk (`result_persistent`). */
+  readonly persistent?: boolean;
   /** The jobs that this one has led to, as Celery's `result.as_tuple()` writes them. */
   readonly children?: readonly unknown[];
   /** `result_extended`: the task's name, arguments, queue and worker go into its result. */
@@ -29,7 +31,7 @@ export interface ResultContext {
 /** The record of a job that returned. Throws ConfigError where Python could not read the value. */
 export function successRecord(fields: OutcomeFields, value: unknown, context: ResultContext): OutcomeRecord {
   const result = plainValue(value, "json", "result");
-  return record(fields, "completed", metaBytes(fields.id, "SUCCESS", result, null, context));
+  return record(fields, "completed", metaBytes(fields.id, "SUCCESS", result, null, context), context);
 }
 
 /** The record of a job that failed for good, or was revoked. */
@@ -41,7 +43,7 @@ export function failureRecord(
 ): OutcomeRecord {
   const celeryState = state === "dead" ? "FAILURE" : "REVOKED";
   const traceback = state === "dead" ? tracebackOf(error) : null;
-  return record(fields, state, metaBytes(fields.id, celeryState, toException(error), traceback, context));
+  return record(fields, state, metaBytes(fields.id, celeryState, toException(error), traceback, context), context);
 }
 
 /** The bytes of `celery-task-meta-<id>`, in the order in which Celery writes them. */
@@ -76,8 +78,25 @@ function extension(
   return { name, args, kwargs, worker, retries, queue };
 }
 
-function record({ id, attempt, ttl }: OutcomeFields, state: TerminalState, body: Uint8Array): OutcomeRecord {
-  return ttl === undefined ? { id, state, attempt, body } : { id, state, attempt, body, ttl };
+function record(
+  { id, attempt, ttl }: OutcomeFields,
+  state: TerminalState,
+  body: Uint8Array,
+  { message, persistent = false }: ResultContext,
+): OutcomeRecord {
+  const answer = message && answerOf(message, persistent);
+  return { id, state, attempt, body, ...(ttl !== undefined && { ttl }), ...(answer && { answer }) };
+}
+
+/** Where the caller of a message waits, if it said so. */
+export function answerOf(
+  { id, replyTo, properties }: Pick<CeleryMessage, "id" | "replyTo" | "properties">,
+  persistent: boolean,
+): Answer | undefined {
+  if (replyTo === undefined || replyTo === "") return undefined;
+  const { correlation_id: correlation } = properties;
+  const correlationId = typeof correlation === "string" && correlation !== "" ? correlation : id;
+  return { queue: replyTo, correlationId, persistent };
 }
 
 /** Reads a kept result. Throws UnreadableError for what Celery's JSON results are not. */
@@ -90,8 +109,8 @@ export function readOutcome(kept: OutcomeRecord, errors: ErrorRegistry): Outcome
   return { state: "dead", attempt, error: toError(result, traceback, errors), attempts: [] };
 }
 
-/** The fields of a kept result. */
-function readMeta(body: Uint8Array): Fields {
+/** The fields of a kept result. Throws UnreadableError. */
+export function readMeta(body: Uint8Array): Fields {
   try {
     const meta = parseJson(Buffer.from(body).toString());
     if (isFields(meta) && typeof meta.status === "string") return meta;
