@@ -7,13 +7,14 @@ import { Job, type JobAccess } from "../job/handle.js";
 import type { OutgoingMessage } from "../job/message.js";
 import type { ResolvedOptions } from "../job/options.js";
 import { fits, tooLong } from "../job/size.js";
-import type { Publishing, Route, SendingOptions } from "../route.js";
+import type { Route, SendingOptions } from "../route.js";
 import { type Runtime, routeFor } from "../runtime.js";
 import { after, isPromise, type MaybePromise } from "../settled.js";
 import type { TaskDefinition } from "../task.js";
 import { isAsynchronous } from "../transactions.js";
 import { runInline } from "./inline.js";
 import { PendingJob } from "./pending.js";
+import type { Publishing } from "./publishing.js";
 
 /** One call on its way: which task, with what. */
 interface Call {
@@ -54,7 +55,7 @@ export class Enqueuer {
 
   enqueue<R>(definition: TaskDefinition, args: readonly unknown[], options: ResolvedOptions): PendingJob<R> {
     return new PendingJob((resolve, reject) => {
-      const failed = this.#routed(args, options, (at, sent, given) =>
+      const failed = this.#routed(definition, args, options, (at, sent, given) =>
         this.#send(at, { definition, args: sent, options: given }, resolve, reject),
       );
       if (isPromise(failed)) failed.then(undefined, reject);
@@ -66,7 +67,7 @@ export class Enqueuer {
     argsList: readonly (readonly unknown[])[],
     options: ResolvedOptions,
   ): Promise<Job<R>[]> {
-    return this.#routed(argsList, options, (at, list, given) => {
+    return this.#routed(definition, argsList, options, (at, list, given) => {
       const calls = list.map((args) => ({ definition, args, options: given }));
       return after(prepareAll(at, calls), (prepared) => this.#sendAll<R>(at, prepared, given.tx));
     });
@@ -77,12 +78,16 @@ export class Enqueuer {
    * its arguments afterwards must not reach the job.
    */
   #routed<Args, T>(
+    definition: TaskDefinition,
     args: Args,
     options: ResolvedOptions,
     send: (at: JobAccess, args: Args, options: ResolvedOptions) => MaybePromise<T>,
   ): MaybePromise<T> {
     const at = after(this.#connected(), (runtime) =>
-      after(routeFor(runtime, options), (route): JobAccess => ({ runtime, route })),
+      after(
+        routeFor(runtime, options, queueIn(runtime, definition, options)),
+        (route): JobAccess => ({ runtime, route }),
+      ),
     );
     if (!isPromise(at)) return send(at, args, options);
     // By the time it is open a synchronous transaction is over; one that answers with promises is waited in.
@@ -218,7 +223,7 @@ function encode({ route }: JobAccess, call: Call, message: OutgoingMessage): Pre
   const { definition } = call;
   const broadcast = isBroadcast(call);
   if (broadcast) refuseChanges(message);
-  const job = route.protocol.encode(message);
+  const job = route.protocol.encode(message, route.backend?.replyTo);
   const { driver } = route.at;
   if (!fits(job.body.length, driver)) throw tooLong(`a job of task "${message.task}"`, job.body.length, driver);
   return { definition, broadcast, message, job };
@@ -260,6 +265,11 @@ function compose({ runtime, route }: JobAccess, call: Call): OutgoingMessage {
   addOverrides(message, definition.handler === undefined ? { ...base, ...options } : options);
   addLineage(message);
   return message;
+}
+
+/** The queue of a call, as far as it is known before there is a route. */
+function queueIn({ settings }: Runtime, definition: TaskDefinition, options: ResolvedOptions): string {
+  return options.queue ?? definition.options.queue ?? settings.defaults.queue;
 }
 
 /** A protocol may have a queue of its own for jobs that name none, as Celery does; a setting that somebody made is stronger. */

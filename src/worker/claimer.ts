@@ -1,4 +1,5 @@
 import type { ClaimedJob, Clock, Consumer, Random } from "../contracts/index.js";
+import { isPromise, type MaybePromise } from "../settled.js";
 import { Pause } from "./pause.js";
 import type { QueueOrder } from "./queue-order.js";
 
@@ -12,7 +13,12 @@ export interface ClaimerOptions {
   readonly order: QueueOrder;
   /** How many more jobs the worker can take now. */
   readonly room: () => number;
-  readonly accept: (jobs: readonly ClaimedJob[]) => void;
+  /**
+   * What it answers with is waited for before more is claimed.
+   *
+   * @param more - As many came as were asked for.
+   */
+  readonly accept: (jobs: readonly ClaimedJob[], more: boolean) => MaybePromise<void>;
   readonly onError: (error: unknown, delay: number) => void;
 }
 
@@ -70,7 +76,8 @@ export class Claimer {
       try {
         const jobs = await consumer.claim({ queues: order(), max, wait, signal });
         pause.reset();
-        accept(jobs);
+        const accepted = accept(jobs, jobs.length === max);
+        if (isPromise(accepted)) await accepted;
         found?.(jobs.length);
         if (jobs.length === 0 && wait === 0 && !done()) await this.#woken();
       } catch (error) {

@@ -1,3 +1,4 @@
+import type { CancelTimer } from "../contracts/index.js";
 import { formatDuration } from "../job/duration.js";
 import { CancelledError, LeaseLostError, ShutdownError, TimeoutError } from "../job/errors.js";
 import type { HandlerOutcome } from "../middleware/middleware.js";
@@ -7,6 +8,7 @@ import type { Concluder } from "./concluder.js";
 import { Deadlines } from "./deadlines.js";
 import { invoke } from "./invoke.js";
 import type { LeaseKeeper } from "./lease-keeper.js";
+import { Pace } from "./pace.js";
 import type { RunningJob } from "./running-job.js";
 import { Suspects } from "./suspects.js";
 import type { TakenJob } from "./taken-job.js";
@@ -15,8 +17,13 @@ import { type Triage, type TriageOptions, triage } from "./triage.js";
 /** Synchronous handlers may hold the event loop for this long, in ms, before timers and sockets get their turn. */
 const TURN = 10;
 
+/** Jobs that were claimed ahead are given to others when none has started for so long, in ms. */
+const STUCK = 100;
+
 export interface ExecutorOptions extends TriageOptions {
   readonly concurrency: number;
+  /** How many jobs to hold beside the running ones. Absent: as many as its pace says. */
+  readonly prefetch: number | undefined;
   readonly middleware: MiddlewareStack;
   readonly concluder: Concluder;
   readonly leases: LeaseKeeper;
@@ -37,14 +44,17 @@ export class Executor {
   readonly #deadlines: Deadlines<RunningJob>;
   readonly #suspects: Suspects;
   readonly #running = new Map<string, RunningJob>();
+  readonly pace: Pace;
   #waiting: TakenJob[] = [];
   #slots = 0;
+  #cancelWatch: CancelTimer | undefined;
   #pumping = false;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#deadlines = new Deadlines(options.host.clock, (job) => this.#expire(job));
     const { clock, random } = options.host;
+    this.pace = new Pace(clock);
     this.#suspects = new Suspects({
       ...options,
       clock,
@@ -83,14 +93,17 @@ export class Executor {
   }
 
   /**
-   * Takes jobs in, to start in the next turn of the event loop: meanwhile the claimer asks for more, so that the server
-   * looks for those while these run.
+   * Takes jobs in.
+   *
+   * @param more - There are probably more where these came from: then these start in the next turn of the event loop, and
+   * meanwhile the claimer asks, so that the server looks for those while these run. Else they start at once, 0.25 ms earlier.
    */
-  accept(claimed: readonly TakenJob[]): void {
+  accept(claimed: readonly TakenJob[], more: boolean): void {
     for (const job of claimed) {
       if (this.#suspects.admits(job)) this.#waiting.push(job);
     }
-    setImmediate(() => void this.#pump());
+    if (more) setImmediate(() => void this.#pump());
+    else void this.#pump();
   }
 
   /** Gives back what has not started, uncounted; broadcasts cannot be given back. */
@@ -140,6 +153,7 @@ export class Executor {
   close(): void {
     this.#deadlines.close();
     this.#suspects.close();
+    this.#cancelWatch?.();
   }
 
   /** One loop starts all jobs, so a thousand synchronous handlers neither nest nor hold the event loop. */
@@ -156,7 +170,30 @@ export class Executor {
       turn = performance.now();
     }
     this.#pumping = false;
+    this.#watchAhead();
     this.#options.onFree();
+  }
+
+  /** The pace may change: what was claimed for slots that do not get free any more is for other workers to run. */
+  #watchAhead(): void {
+    if (this.#cancelWatch !== undefined || this.#ahead <= 0) return;
+    const [next] = this.#waiting;
+    this.#cancelWatch = this.#options.host.clock.schedule(() => {
+      this.#cancelWatch = undefined;
+      if (this.#waiting[0] === next) this.#giveBackAhead();
+      this.#watchAhead();
+    }, STUCK);
+  }
+
+  #giveBackAhead(): void {
+    if (this.#ahead <= 0) return;
+    for (const job of this.#waiting.splice(-this.#ahead)) this.#options.concluder.release(job);
+  }
+
+  /** Jobs in hand beyond the slots and what the user wants held beside them. */
+  get #ahead(): number {
+    const { concurrency, prefetch = 0 } = this.#options;
+    return Math.min(this.#waiting.length, this.held - concurrency - prefetch);
   }
 
   #start(claimed: TakenJob): void {
@@ -205,6 +242,7 @@ export class Executor {
     if (job.timeout !== undefined) this.#deadlines.delete(job);
     if (this.#running.get(job.id) === job) this.#running.delete(job.id);
     this.#slots -= 1;
+    this.pace.ended();
     this.#suspects.ended(job.claimed);
     if (this.#pumping) return;
     if (this.#waiting.length > 0) void this.#pump();

@@ -36,7 +36,7 @@ export class Hearing {
     const { executor } = this.#options;
     const heard = jobs.map(heardJob);
     const room = Math.max(0, MOST_WAITING - executor.waiting);
-    executor.accept(heard.slice(0, room));
+    executor.accept(heard.slice(0, room), false);
     for (const job of heard.slice(room)) executor.drop(job, new CancelledError(OVERRUN));
   }
 }

@@ -12,6 +12,7 @@ import { LeaseKeeper } from "./lease-keeper.js";
 import { queueOrder } from "./queue-order.js";
 import { Records } from "./records.js";
 import { ACTIVE_SHOWN, Registry, type WorkerRecord } from "./registry.js";
+import { Repeats } from "./repeats.js";
 import { Reporter } from "./reporter.js";
 import type { JobHost } from "./running-job.js";
 import { Settler } from "./settler.js";
@@ -76,7 +77,7 @@ function openConsumer({ id, runtime, settings }: PartsOptions, cancel: (id: stri
   return runtime.route.broker.consume({
     worker: id,
     queues: queueNames(settings),
-    capacity: settings.concurrency + settings.prefetch,
+    capacity: settings.concurrency + (settings.prefetch ?? 0),
     lease: settings.lease,
     onCancel: (ids) => ids.forEach(cancel),
   });
@@ -89,7 +90,7 @@ function assembleRun(
 ): Omit<Parts, "settings" | "runtime" | "consumer" | "hearing" | "registry" | "sweeper"> {
   const { id, runtime, settings, events, onFree, onError } = options;
   const { route, clock, random, codec, middleware } = runtime;
-  const { concurrency, poisonLimit, heartbeat, ack, lease } = settings;
+  const { concurrency, prefetch, poisonLimit, heartbeat, ack, lease } = settings;
   const reporter = route.backend && new Reporter(route.backend, route.backendAt?.driver, codec);
   const onLost = (lost: string): void => executor.lose(lost);
   const leases = new LeaseKeeper({
@@ -116,19 +117,23 @@ function assembleRun(
   const companion = assembleCompanion(options, () => executor);
   const run = {
     ...{ host, protocol, companion, concluder, leases, middleware },
-    ...{ concurrency, poisonLimit, lease, canDelay, onFree },
+    builtins: protocol.tasks?.(route),
+    ...{ concurrency, prefetch, poisonLimit, lease, canDelay, onFree },
   };
+  const repeats = new Repeats({ route, settler, leases, logger: runtime.logger });
   const executor: Executor = new Executor(run);
-  const broadcasts = new Executor(run);
+  // Whatever comes waits for its slot: nobody else could run it.
+  const broadcasts = new Executor({ ...run, prefetch: Number.POSITIVE_INFINITY });
   const claimer = new Claimer({
     consumer,
     clock,
     random,
     order: queueOrder(settings, random),
     room: () => room(settings, executor, settler),
-    accept: (jobs) => {
+    accept: (jobs, more) => {
       for (const job of jobs) leases.add(job);
-      executor.accept(jobs);
+      if (!repeats.suspects(jobs)) return executor.accept(jobs, more);
+      return repeats.without(jobs).then((others) => executor.accept(others, more));
     },
     onError,
   });
@@ -143,7 +148,7 @@ function assembleRun(
  * undid it (40,000): the server then answers both at once, and one waits for the other.
  */
 function room({ concurrency, prefetch }: WorkerSettings, executor: Executor, settler: Settler): number {
-  const capacity = concurrency + prefetch;
+  const capacity = concurrency + (prefetch ?? executor.pace.ahead);
   if (settler.pending > capacity || !executor.mayClaim) return 0;
   return Math.min(Math.ceil(capacity / 2), capacity - executor.held);
 }

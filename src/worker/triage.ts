@@ -3,7 +3,7 @@ import type { DeadReason } from "../contracts/index.js";
 import { CancelledError, ExpiredError, LeaseLostError, UnknownTaskError, UnreadableError } from "../job/errors.js";
 import type { JobMessage } from "../job/message.js";
 import type { Companion, Protocol } from "../protocol.js";
-import { DEFINITION } from "../task.js";
+import { type AnyTask, DEFINITION } from "../task.js";
 import { type JobHost, RunningJob } from "./running-job.js";
 import type { TakenJob } from "./taken-job.js";
 
@@ -19,6 +19,8 @@ export interface TriageOptions {
   readonly protocol: Protocol;
   /** After this many lost leases a job is not run again. */
   readonly poisonLimit: number;
+  /** Tasks of the protocol's own. */
+  readonly builtins?: ReadonlyMap<string, AnyTask> | undefined;
   /** Speaks for the worker in a foreign protocol, and may hold jobs back. */
   readonly companion?: Companion | undefined;
 }
@@ -28,7 +30,7 @@ export interface TriageOptions {
  * its lost leases, since a worker that dies settles nothing and the next claim is the first to know. Each is parked once,
  * with its reason and its raw bytes.
  */
-export function triage(claimed: TakenJob, { host, protocol, poisonLimit, companion }: TriageOptions): Triage {
+export function triage(claimed: TakenJob, { host, protocol, poisonLimit, builtins, companion }: TriageOptions): Triage {
   let message: JobMessage;
   try {
     message = protocol.decode(claimed);
@@ -38,7 +40,7 @@ export function triage(claimed: TakenJob, { host, protocol, poisonLimit, compani
   }
   const { task } = message;
   if (claimed.expired || isOver(message, host)) return { kind: "cancel", error: new ExpiredError(), task };
-  const definition = host.tasks.get(task)?.[DEFINITION];
+  const definition = (host.tasks.get(task) ?? builtins?.get(task))?.[DEFINITION];
   if (definition?.handler === undefined)
     return { kind: "park", reason: "unknown-task", error: unknown(task, host), task };
   const early = message.notBefore === undefined ? 0 : message.notBefore - host.clock.now();

@@ -4,7 +4,7 @@ import type { WorkerConfig, WorkerSettings } from "../config/schema.js";
 import type { EventListener, EventName, Events } from "../events.js";
 import { type Duration, parseDuration } from "../job/duration.js";
 import { ConfigError } from "../job/errors.js";
-import type { Runtime } from "../runtime.js";
+import { type Runtime, routeOf } from "../runtime.js";
 import { NO_COUNTS, type WorkerCounts } from "./counts.js";
 import { assemble, type Parts, queueNames } from "./parts.js";
 
@@ -141,8 +141,10 @@ export class Worker implements AsyncDisposable {
   }
 
   async #assemble(): Promise<Parts> {
-    const runtime = await this.#connect();
-    const settings = withDefaultQueue(resolveWorkerSettings(runtime.settings, this.#options), runtime, this.#options);
+    const app = await this.#connect();
+    const settings = withDefaultQueue(resolveWorkerSettings(app.settings, this.#options), app, this.#options);
+    const route = await routeOf(app, queueNames(settings));
+    const runtime = { ...app, route, coordinator: app.coordinator ?? route.coordinator };
     this.#parts = await assemble({
       id: this.id,
       runtime,
