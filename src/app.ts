@@ -371,14 +371,12 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
     const codec = this.#codec(settings);
     const protocols: Protocols = {
       taskwright: async () => nativeProtocol(codec, this.errors),
-      celery: async () => {
+      celery: async (broker) => {
         const { celeryProtocol } = await import("./celery/protocol.js");
-        return celeryProtocol({ ...this.#services, settings });
+        return celeryProtocol({ ...this.#services, settings, broker });
       },
     };
-    const routes = new Routes(connections, this.#services.clock, protocols, () =>
-      queuesOf(settings, this.#services.tasks),
-    );
+    const routes = new Routes(connections, this.#services, protocols, () => queuesOf(settings, this.#services.tasks));
     const route = await routes.open(wayOf(settings, {}));
     const coordinator = route.coordinator;
     const { inspect } = this;

@@ -33,6 +33,21 @@ export class Connections {
     return opening;
   }
 
+  /**
+   * The backend of `rpc://`: answers that come back through the broker's own connection.
+   *
+   * @throws ConfigError where the broker carries none.
+   */
+  async openReplies({ driver, connection }: OpenDriver): Promise<OpenDriver> {
+    const replies = await connection.openReplies?.();
+    if (replies === undefined)
+      throw new ConfigError(
+        `the backend rpc:// needs RabbitMQ as its broker and protocol: "celery": ${driver.name} carries no answers`,
+      );
+    const { ping, close } = connection;
+    return { driver, connection: intercept(driver.name, { ...replies, ping, close }, typedErrors) };
+  }
+
   async close(): Promise<void> {
     const { taskwright, celery } = this.#opened;
     const opened = [...taskwright.values(), ...celery.values()];

@@ -45,6 +45,7 @@ export function intercept(driver: string, connection: Connection, interceptor: I
     ping: () => connection.ping(),
     close: () => connection.close(),
   };
+  if (connection.openReplies !== undefined) wrapped.openReplies = () => connection.openReplies?.();
   for (const contract of CONTRACTS) {
     const target = connection[contract];
     if (target !== undefined) wrapped[contract] = wrap(driver, contract, target, interceptor);

@@ -2,6 +2,7 @@ import type { Settings } from "./config/resolve.js";
 import type { Driver, DriverEnvironment, Migration, Migrator } from "./contracts/index.js";
 import { driverFromUrl } from "./drivers/index.js";
 import { BrokerError, TaskwrightError } from "./job/errors.js";
+import { isReplies } from "./replies.js";
 
 /** How `app.migrate` goes about it. */
 export interface MigrateOptions {
@@ -37,7 +38,8 @@ export async function placesOf({ broker, backend, protocol }: PlaceSettings): Pr
   const driverOf = async (place: string | Driver) =>
     typeof place === "string" ? driverFromUrl(place, protocol) : place;
   const places: Place[] = [{ role: "broker", driver: await driverOf(broker) }];
-  if (backend !== undefined && backend !== broker) places.push({ role: "backend", driver: await driverOf(backend) });
+  const apart = backend !== undefined && backend !== broker && !isReplies(backend);
+  if (apart) places.push({ role: "backend", driver: await driverOf(backend) });
   return places;
 }
 

@@ -6,11 +6,14 @@ import type {
   Clock,
   Coordinator,
   Inspector,
+  Logger,
   Notifier,
   OutgoingJob,
   PublishStatus,
   ResultBackend,
 } from "./contracts/index.js";
+import { IdClaims } from "./enqueue/id-claims.js";
+import type { Publishing } from "./enqueue/publishing.js";
 import { ByQueue } from "./inspect/by-queue.js";
 import { NoResultError, UnsupportedError } from "./job/errors.js";
 import type { OpenAccess } from "./job/handle.js";
@@ -22,13 +25,11 @@ import { inTurn } from "./transactions.js";
 /** The most jobs of one publish: 1,000 reach nine tenths of the speed of 10,000 on SQLite, and stay small in memory. */
 const PUBLISH_BATCH = 1000;
 
-/** A job on its way, and who wants to know. */
-export interface Publishing {
-  readonly job: OutgoingJob;
-  readonly broadcast: boolean;
-  published(status: PublishStatus | undefined): void;
-  failed(error: unknown): void;
-}
+/**
+ * Where the driver pipelines, a batch is cut in two, so that the server takes in one while the other is made: 365,000 enqueues a
+ * second on Redis instead of 250,000 (1,000 callers, 2 cores).
+ */
+const LANES = 2;
 
 /** How jobs are sent that wait for no others. */
 export interface SendingOptions {
@@ -43,6 +44,8 @@ export interface RouteTerms {
   readonly protocol: Protocol;
   /** Names the queues that the app knows. */
   readonly queues: () => readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** Where a job goes, and where its outcome is looked for. */
@@ -61,9 +64,11 @@ export class Route {
   readonly #queues: () => readonly string[];
   readonly #publishing: Batcher<Publishing>;
   readonly #broadcasting: Batcher<Publishing>;
+  /** Where the broker cannot tell whether it has an id, and somebody else can. */
+  readonly #ids: IdClaims | undefined;
 
   /** @throws UnsupportedError when `at` has no broker. */
-  constructor(at: OpenDriver, backendAt: OpenDriver | undefined, clock: Clock, { protocol, queues }: RouteTerms) {
+  constructor(at: OpenDriver, backendAt: OpenDriver | undefined, { protocol, queues, clock, logger }: RouteTerms) {
     const { broker } = at.connection;
     if (broker === undefined) throw new UnsupportedError(`${at.driver.name} is no broker: it cannot move jobs`);
     this.broker = broker;
@@ -74,12 +79,15 @@ export class Route {
     this.atomicOutcomes = backendAt === at && at.driver.capabilities.atomicOutcomes;
     const backend = backendAt?.connection.backend;
     this.#watch = backend && new OutcomeWatch(backend, backendAt?.connection.notifier, clock);
-    this.#publishing = new Batcher((items) => this.#flush(items, false), PUBLISH_BATCH);
+    const lanes = at.driver.capabilities.pipelining ? LANES : 1;
+    this.#publishing = new Batcher((items) => this.#flush(items, false), PUBLISH_BATCH / lanes, lanes);
     this.#broadcasting = new Batcher((items) => this.#flush(items, true), PUBLISH_BATCH);
+    this.#ids = this.#claimsOfIds(clock, logger);
   }
 
   /** Publishes with whatever else is published in this turn of the event loop. */
   publish(item: Publishing): void {
+    if (item.job.unique && this.#ids !== undefined) return void this.#ids.publish(item);
     (item.broadcast ? this.#broadcasting : this.#publishing).add(item);
   }
 
@@ -89,6 +97,7 @@ export class Route {
       this.requireTransactions();
       return inTurn(transaction, () => this.broker.publish(jobs, transaction));
     }
+    if (this.#ids !== undefined && jobs.some(({ unique }) => unique)) return this.#publishEach(jobs);
     const statuses: PublishStatus[] = [];
     for (let from = 0; from < jobs.length; from += PUBLISH_BATCH) {
       const answers = await this.#send(jobs.slice(from, from + PUBLISH_BATCH), broadcast);
@@ -97,6 +106,15 @@ export class Route {
       await new Promise((resolve) => setImmediate(resolve));
     }
     return statuses;
+  }
+
+  /** Each by itself: they may have to wait for others with the same id. */
+  #publishEach(jobs: readonly OutgoingJob[]): Promise<PublishStatus[]> {
+    const publishOne = (job: OutgoingJob) =>
+      new Promise<PublishStatus>((resolve, reject) =>
+        this.publish({ job, broadcast: false, published: (status = "created") => resolve(status), failed: reject }),
+      );
+    return Promise.all(jobs.map(publishOne));
   }
 
   /** What the handles of this route's jobs stand on: one function for all of them. */
@@ -133,6 +151,17 @@ export class Route {
     return this.#watch as OutcomeWatch;
   }
 
+  /**
+   * Deletes a job's outcome and what it reported, and answers whether there was an outcome. Its id is free again.
+   *
+   * @throws NoResultError where no backend keeps outcomes.
+   */
+  async forget(id: string): Promise<boolean> {
+    const forgotten = (await this.requireBackend().forget([id])) > 0;
+    if (forgotten) await this.#ids?.forget(id);
+    return forgotten;
+  }
+
   /** @throws BrokerError once it is closed. */
   requireOpen(): void {
     if (this.#closed) throw closedError();
@@ -154,10 +183,15 @@ export class Route {
 
   /** Puts dead letters back into their queues with all their attempts, and answers which ids were dead. */
   async retryDead(ids: readonly string[]): Promise<string[]> {
-    const retried = await this.requireInspector().retry(ids);
-    // The outcome says that the job is dead, which it no longer is; in the broker's own backend it is already gone.
-    if (!this.atomicOutcomes && retried.length > 0) await this.backend?.forget(retried);
-    return retried;
+    const inspector = this.requireInspector();
+    // The outcome says that the job is dead, which it no longer is; the broker's own backend drops it by itself. It goes first:
+    // a worker may have stored the next one by the time that the retry is answered.
+    if (!this.atomicOutcomes && this.backend !== undefined) {
+      const found = await inspector.find(ids);
+      const dead = found.flatMap((one) => (one?.state === "dead" ? [one.id] : []));
+      if (dead.length > 0) await this.backend.forget(dead);
+    }
+    return inspector.retry(ids);
   }
 
   /** @throws UnsupportedError where the broker has no transactions. */
@@ -169,6 +203,15 @@ export class Route {
   /** No promise of its own: by the time it settled, a worker beside this producer could tell of a job before its enqueue. */
   #send(jobs: readonly OutgoingJob[], broadcast: boolean): Promise<PublishStatus[]> {
     return broadcast ? this.#broadcast(jobs) : this.broker.publish(jobs);
+  }
+
+  /** Celery promises nobody that its ids are unique. */
+  #claimsOfIds(clock: Clock, logger: Logger): IdClaims | undefined {
+    const { coordinator, backend, protocol, at } = this;
+    if (coordinator === undefined || protocol.name === "celery" || at.driver.capabilities.idempotentIds)
+      return undefined;
+    const publish = (item: Publishing): void => this.#publishing.add(item);
+    return new IdClaims({ coordinator, backend, clock, logger, publish });
   }
 
   async #broadcast(jobs: readonly OutgoingJob[]): Promise<PublishStatus[]> {

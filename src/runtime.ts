@@ -4,9 +4,11 @@ import type { Clock, Coordinator, Driver, Logger, Random } from "./contracts/ind
 import type { Events } from "./events.js";
 import type { Inspect } from "./inspect/inspect.js";
 import type { Codec, ErrorRegistry } from "./job/codec/index.js";
+import { ConfigError } from "./job/errors.js";
 import type { ResolvedOptions } from "./job/options.js";
 import type { MiddlewareStack } from "./middleware/stack.js";
 import type { Protocol } from "./protocol.js";
+import { isReplies } from "./replies.js";
 import { Route } from "./route.js";
 import { type AnyTask, DEFINITION } from "./task.js";
 
@@ -43,24 +45,32 @@ export interface Way {
   readonly backend: string | Driver | undefined;
 }
 
+/** What a call or a queue says of its way. */
+type Chosen = { readonly [Key in keyof Way]?: Way[Key] | undefined };
+
 /** Routes to one broker, by protocol and backend. */
 type Known = Readonly<Record<Protocol["name"], Map<string | Driver | undefined, Promise<Route>>>>;
 
-/** The protocols, each loaded when it is first spoken. */
-export type Protocols = Readonly<Record<Protocol["name"], () => Promise<Protocol>>>;
+/** The protocols, each loaded when it is first spoken, through a broker of this driver. */
+export type Protocols = Readonly<Record<Protocol["name"], (broker: Driver) => Promise<Protocol>>>;
 
 /** The routes of an app: its own, and those that single calls ask for. */
 export class Routes {
   readonly #connections: Connections;
-  readonly #clock: Clock;
+  readonly #services: Pick<Services, "clock" | "logger">;
   readonly #protocols: Protocols;
   readonly #queues: () => readonly string[];
   readonly #known = new Map<string | Driver, Known>();
 
   /** @param queues - Names those that the app knows. */
-  constructor(connections: Connections, clock: Clock, protocols: Protocols, queues: () => readonly string[]) {
+  constructor(
+    connections: Connections,
+    services: Pick<Services, "clock" | "logger">,
+    protocols: Protocols,
+    queues: () => readonly string[],
+  ) {
     this.#connections = connections;
-    this.#clock = clock;
+    this.#services = services;
     this.#protocols = protocols;
     this.#queues = queues;
   }
@@ -87,10 +97,12 @@ export class Routes {
   }
 
   async #open({ protocol: name, broker, backend }: Way): Promise<Route> {
-    const protocol = await this.#protocols[name]();
     const at = await this.#connections.open(broker, name);
+    const protocol = await this.#protocols[name](at.driver);
     const backendAt = await this.#openBackend(at, name, backend);
-    return new Route(at, backendAt, this.#clock, { protocol, queues: this.#queues });
+    const { clock, logger } = this.#services;
+    const queues = (): string[] => [...this.#queues(), protocol.defaultQueue ?? []].flat();
+    return new Route(at, backendAt, { protocol, queues, clock, logger });
   }
 
   async #openBackend(
@@ -98,20 +110,37 @@ export class Routes {
     protocol: Protocol["name"],
     backend: Way["backend"],
   ): Promise<OpenDriver | undefined> {
+    if (isReplies(backend)) return this.#connections.openReplies(at);
     if (backend !== undefined) return this.#connections.open(backend, protocol);
     return at.connection.backend === undefined ? undefined : at;
   }
 }
 
-/** The route of one call: the app's own, unless its options name another place or protocol. */
-export function routeFor(runtime: Runtime, options: ResolvedOptions): Route | Promise<Route> {
-  const { protocol, broker, backend } = options;
+/** The route of one call: the app's own, unless its options or its queue's settings name another place or protocol. */
+export function routeFor(runtime: Runtime, options: ResolvedOptions, queue: string): Route | Promise<Route> {
+  const { queuePlaces } = runtime.settings;
+  const place = Object.hasOwn(queuePlaces, queue) ? queuePlaces[queue] : undefined;
+  const { protocol = place?.protocol, broker = place?.broker, backend = place?.backend } = options;
   if (broker === undefined && backend === undefined && protocol === undefined) return runtime.route;
-  return runtime.routes.open(wayOf(runtime.settings, options));
+  return runtime.routes.open(wayOf(runtime.settings, { protocol, broker, backend }));
+}
+
+/**
+ * The route of a worker.
+ *
+ * @throws ConfigError where its queues are in different places: a worker has one broker.
+ */
+export async function routeOf(runtime: Runtime, queues: readonly string[]): Promise<Route> {
+  const routes = await Promise.all(queues.map((queue) => routeFor(runtime, {}, queue)));
+  const apart = routes.findIndex((route) => route !== routes[0]);
+  if (apart < 0) return routes[0] ?? runtime.route;
+  throw new ConfigError(
+    `the queues "${queues[0]}" and "${queues[apart]}" are in different places (queuePlaces): start a worker for each`,
+  );
 }
 
 /** Where a call or a worker goes that may name another place or protocol than the app. */
-export function wayOf(settings: Settings, chosen: Partial<Way>): Way {
+export function wayOf(settings: Settings, chosen: Chosen): Way {
   const protocol = chosen.protocol ?? settings.protocol;
   // The results of one protocol are no use to the other.
   const own = chosen.broker === undefined && protocol === settings.protocol;

@@ -1,6 +1,6 @@
 import { isBuiltin } from "node:module";
 import { maskSecrets, maskUrl } from "../config/mask.js";
-import type { SettingSource, Settings } from "../config/resolve.js";
+import type { Settings } from "../config/resolve.js";
 import type { Driver } from "../contracts/index.js";
 import type { PlaceReport } from "../inspect/inspect.js";
 import { SchemaError } from "../job/errors.js";
@@ -128,12 +128,15 @@ export interface ChosenSetting {
 /** The settings that are not at their defaults, without secrets. */
 export function chosenSettings({ sources }: Settings): ChosenSetting[] {
   const chosen = [...sources].filter(([, source]) => source.layer !== "default");
-  return chosen.map(([setting, source]) => ({ setting, value: shownValue(source), from: source.name }));
+  return chosen.map(([setting, source]) => ({ setting, value: shownValue(source.value), from: source.name }));
 }
 
-function shownValue({ value }: SettingSource): unknown {
+/** Places may also stand deeper, as in `queuePlaces`. */
+function shownValue(value: unknown): unknown {
   if (typeof value === "string") return maskUrl(value);
-  return isDriver(value) ? placeOf(value) : (value ?? "none");
+  if (isDriver(value)) return placeOf(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value ?? "none";
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, shownValue(one)]));
 }
 
 /** A broker or backend for people. */

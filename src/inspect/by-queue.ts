@@ -26,7 +26,7 @@ export class ByQueue implements Inspector {
   }
 
   async queues(): Promise<QueueSummary[]> {
-    const names = [...this.#queues()].sort();
+    const names = await this.#names();
     const lengths = await this.#inspector.count(names);
     return names.flatMap((queue, index) => {
       const counts = lengths[index];
@@ -37,7 +37,7 @@ export class ByQueue implements Inspector {
   /** Finds dead letters only. */
   async find(ids: readonly string[]): Promise<(JobRecord | undefined)[]> {
     const found = new Map<string, JobRecord>();
-    for (const queue of this.#queues()) {
+    for (const queue of await this.#names()) {
       for (const job of await this.#inspector.dead(queue, 0, MOST)) found.set(job.id, job);
     }
     return ids.map((id) => found.get(id));
@@ -45,7 +45,7 @@ export class ByQueue implements Inspector {
 
   async list({ queue, state, limit, cursor }: ListFilter): Promise<JobPage> {
     if (state !== "dead") throw this.#unsupported("list jobs that are not dead: ask for state `dead`");
-    const queues = queue === undefined ? [...this.#queues()].sort() : [queue];
+    const queues = queue === undefined ? await this.#names() : [queue];
     const [from = 0, skip = 0] = cursor?.split(".").map(Number) ?? [];
     for (let at = from; at < queues.length; at++) {
       const skipped = at === from ? skip : 0;
@@ -90,11 +90,17 @@ export class ByQueue implements Inspector {
     act: (queue: string, ids: readonly string[]) => Promise<string[]>,
   ): Promise<string[]> {
     const found: string[] = [];
-    for (const queue of this.#queues()) {
+    for (const queue of await this.#names()) {
       const left = ids.filter((id) => !found.includes(id));
       if (left.length > 0) found.push(...(await act(queue, left)));
     }
     return found;
+  }
+
+  /** Those that the app knows, and those that the broker does. */
+  async #names(): Promise<string[]> {
+    const known = (await this.#inspector.names?.()) ?? [];
+    return [...new Set([...this.#queues(), ...known])].sort();
   }
 
   #unsupported(what: string): UnsupportedError {

@@ -9,8 +9,15 @@ import type {
 } from "../contracts/index.js";
 import { BrokerError, TaskwrightError } from "../job/errors.js";
 
-/** Without a notifier, outcomes are read this often, in ms. */
-const POLL = 100;
+/**
+ * Without a notifier, outcomes are read every tenth of the time for which nothing has come of those waited for, from 10 ms to
+ * 1 s: a job that takes 50 ms is known of within 10, one that takes a minute within a second.
+ */
+const POLL_MIN = 10;
+const POLL_MAX = 1000;
+const POLL_PART = 10;
+/** At most one part in so many of the time is spent on reading, however many are waited for. */
+const READ_PART = 5;
 
 /** With one, they are still read now and then, in ms: a notification lost for whatever reason delays nobody for ever. */
 const SAFETY_POLL = 5000;
@@ -36,6 +43,12 @@ export class OutcomeWatch {
   #due = new Set<string>();
   #reading = false;
   #timer: CancelTimer | undefined;
+  /** When somebody last began to wait, or an outcome came. Epoch ms. */
+  #lastNews = 0;
+  /** How long the last read took, in ms. */
+  #readTime = 0;
+  /** How long the timer was set for, in ms. */
+  #delay = 0;
   #closed = false;
 
   constructor(backend: ResultBackend, notifier: Notifier | undefined, clock: Clock) {
@@ -51,6 +64,7 @@ export class OutcomeWatch {
    */
   watch(id: string, found: Found, failed: Failed): () => void {
     const watch: Watch = { id, found, failed };
+    this.#noteNews();
     const others = this.#watched.get(id);
     if (others === undefined) this.#watched.set(id, new Set([watch]));
     else others.add(watch);
@@ -101,8 +115,10 @@ export class OutcomeWatch {
   }
 
   async #readBatch(ids: readonly string[]): Promise<void> {
+    const began = this.#clock.now();
     try {
       const outcomes = ids.length === 0 ? [] : await this.#ask(ids);
+      this.#readTime = this.#clock.now() - began;
       for (const outcome of outcomes) if (outcome !== undefined) this.#resolve(outcome.id, outcome);
     } catch (error) {
       for (const id of ids) for (const watch of this.#take(id)) watch.failed(error);
@@ -121,8 +137,23 @@ export class OutcomeWatch {
 
   #arm(): void {
     if (this.#timer !== undefined || this.#watched.size === 0) return;
-    const delay = this.#notifier === undefined ? POLL : SAFETY_POLL;
-    this.#timer = this.#clock.schedule(() => this.#poll(), delay, true);
+    this.#delay = this.#interval();
+    this.#timer = this.#clock.schedule(() => this.#poll(), this.#delay, true);
+  }
+
+  #interval(): number {
+    if (this.#notifier !== undefined) return SAFETY_POLL;
+    const quiet = (this.#clock.now() - this.#lastNews) / POLL_PART;
+    return Math.min(POLL_MAX, Math.max(POLL_MIN, quiet, this.#readTime * (READ_PART - 1)));
+  }
+
+  /** An interval that had grown is cut short. */
+  #noteNews(): void {
+    this.#lastNews = this.#clock.now();
+    if (this.#timer === undefined || this.#delay <= this.#interval()) return;
+    this.#timer();
+    this.#timer = undefined;
+    this.#arm();
   }
 
   #poll(): void {
@@ -131,6 +162,7 @@ export class OutcomeWatch {
   }
 
   #resolve(id: string, outcome: OutcomeRecord): void {
+    this.#lastNews = this.#clock.now();
     for (const watch of this.#take(id)) watch.found(outcome);
   }
 

@@ -46,6 +46,20 @@ export const inspection: CaseGroup = {
       },
     },
     {
+      name: "tells a job that is given back for later after a failed attempt from one that never ran",
+      requires: ({ inspect, delay }) => inspect && delay,
+      async run(c) {
+        const consumer = await c.consumer();
+        const lease = await c.claimedJob(consumer);
+        await consumer.settle([{ kind: "retry", lease, delay: 0, history: bytes("why") }]);
+        await consumer.settle([{ kind: "release", lease: await c.takeOne(consumer), delay: 100 * c.unit }]);
+        assert.equal((await c.inspector.find([lease.id]))[0]?.state, "retrying");
+        const first = await c.claimedJob(consumer);
+        await consumer.settle([{ kind: "release", lease: first, delay: 100 * c.unit }]);
+        assert.equal((await c.inspector.find([first.id]))[0]?.state, "scheduled");
+      },
+    },
+    {
       name: "finds jobs in every state, in the order asked for",
       requires: ({ inspect, delay }) => inspect && delay,
       async run(c) {

@@ -23,6 +23,16 @@ export const publishing: CaseGroup = {
       },
     },
     {
+      name: "keeps the order of publishes that are under way at once",
+      requires: ({ fifo, pipelining }) => fifo && pipelining,
+      async run(c) {
+        const batches = await Promise.all(
+          Array.from({ length: 10 }, () => c.publish(...Array.from({ length: 50 }, () => ({})))),
+        );
+        assert.deepEqual(idsOf(await c.take(await c.consumer(), 500)), batches.flat());
+      },
+    },
+    {
       name: "moves 10,000 jobs with an exact ledger: each is claimed once by one of two consumers",
       run: exactLedger,
     },
