@@ -34,10 +34,19 @@ export class Acts {
 
   /** Enqueues `jobs` jobs by single calls. Answers the seconds it took. */
   enqueueSingly(jobs: number): Promise<number> {
+    if (this.#session.enqueueAlone !== undefined) return this.#session.enqueueAlone(jobs);
     return this.#callForEach(jobs, (job) => this.#session.enqueue(job, 1));
   }
 
-  /** The same, each with a text of `bytes`. */
+  /** The same by calls that are all made at once, and waited for together. */
+  async enqueueAtOnce(jobs: number): Promise<number> {
+    if (this.#session.enqueueAlone !== undefined) return this.#session.enqueueAlone(jobs);
+    const since = now();
+    await Promise.all(Array.from({ length: jobs }, (_, job) => this.#session.enqueue(job, 1)));
+    return (now() - since) / 1000;
+  }
+
+  /** The same as `enqueueSingly`, each with a text of `bytes`. */
   enqueueTexts(jobs: number, bytes: number): Promise<number> {
     const text = "x".repeat(bytes);
     return this.#callForEach(jobs, (job) => this.#session.enqueue(job, 1, text));
@@ -57,8 +66,16 @@ export class Acts {
     if ((await this.enqueueBulk(jobs)) === undefined) await this.enqueueSingly(jobs);
   }
 
+  /** Fills the queue with jobs that are due in a day. */
+  async fillLater(jobs: number): Promise<void> {
+    const { enqueueLater } = this.#session;
+    if (enqueueLater === undefined) throw new Error("this contestant is not asked for delayed jobs");
+    for (let at = 0; at < jobs; at += BULK) await enqueueLater(jobsFrom(at, Math.min(BULK, jobs - at)));
+  }
+
   /** Works off the queue. Answers the seconds until the last job was settled and the queue empty. */
   async settleAll(jobs: number): Promise<number> {
+    if (this.#session.settleAlone !== undefined) return this.#session.settleAlone(jobs);
     const since = now();
     const { ran } = await this.#startCounting(jobs);
     await ran;
@@ -169,8 +186,9 @@ export class Acts {
     return heapUsed + external;
   }
 
-  /** The most memory that this process has had, in bytes. */
-  async peakRss(): Promise<number> {
+  /** The most memory that this process has had, in bytes; `undefined` where the work is done by others. */
+  async peakRss(): Promise<number | undefined> {
+    if (this.#session.settleAlone !== undefined) return undefined;
     return process.resourceUsage().maxRSS * 1024;
   }
 

@@ -23,8 +23,8 @@ export interface Answer {
 
 type Result<Name extends keyof Acts> = Awaited<ReturnType<Acts[Name]>>;
 
-/** Nothing that is measured takes a tenth of it. */
-const PATIENCE = 60_000;
+/** A peer that enqueues 1,000 jobs a second is given the time for 100,000 of them, thrice. */
+const PATIENCE = 300_000;
 
 /** A process of a contestant. */
 export class Child {
@@ -133,6 +133,17 @@ export class Arena {
     // Closing brings everything into the place, such as SQLite's log into its file.
     await this.#close(producer);
     return bytes();
+  }
+
+  /** Of the place, as the contestant wants it. */
+  get address(): string {
+    return this.#opening.place;
+  }
+
+  /** Keeps the place's database from cleaning up what is deleted, until what it answers is called. */
+  async pin(): Promise<() => Promise<void>> {
+    if (this.#place.pin === undefined) throw new Error("this place has no transactions that could stay open");
+    return this.#place.pin();
   }
 
   /** What the place's database has done so far. Absent: it does not say. */

@@ -4,9 +4,12 @@ import { BENCHED_DRIVERS, type BenchedDriver } from "./drivers.js";
 import type { Trial } from "./measures/measure.js";
 import { PEERS } from "./peers/index.js";
 
+/** Ten minutes, after which what was not cleaned up shows. */
+export const SECONDS = 600;
+
 export const USAGE = `Measures a driver, and beside it a peer, on this machine.
 
-  npm run bench -- <driver> [--peer NAME] [--measure NAMES] [--jobs N] [--json]
+  npm run bench -- <driver> [--peer NAME] [--measure NAMES] [--jobs N] [--seconds N] [--json]
 
   driver        ${BENCHED_DRIVERS.map(({ name }) => name).join(", ")}
   --peer NAME   only beside this peer; default: beside all of the driver (${PEERS.map(({ name }) => name).join(", ")})
@@ -14,6 +17,7 @@ export const USAGE = `Measures a driver, and beside it a peer, on this machine.
                 only these, with commas between them; default: all of the driver but those that take long:
 ${BENCHED_DRIVERS.map(measuresOf).join("\n")}
   --jobs N      jobs a measure; default: ${BENCHED_DRIVERS.map(({ name, jobs }) => `${name} ${jobs}`).join(", ")}
+  --seconds N   how long pinned-horizon takes; default: ${SECONDS}
   --json        one line of JSON an entry
   --help        this text
 
@@ -27,14 +31,15 @@ export interface Command {
   readonly peers: readonly Peer[];
   readonly trials: readonly Trial[];
   readonly jobs: number;
+  readonly seconds: number;
   readonly json: boolean;
 }
 
 /** A mistake on the command line, told in one line. */
 export class UsageError extends Error {}
 
-const FLAGS = ["--peer", "--measure", "--jobs", "--json", "--help"];
-const WITH_VALUE = ["--peer", "--measure", "--jobs"];
+const FLAGS = ["--peer", "--measure", "--jobs", "--seconds", "--json", "--help"];
+const WITH_VALUE = ["--peer", "--measure", "--jobs", "--seconds"];
 
 /**
  * @returns `"help"` where that is asked for.
@@ -48,11 +53,14 @@ export function parseCommandLine(argv: readonly string[]): Command | "help" {
   if (rest.length > 0) throw new UsageError(`one driver at a time: "${rest.join(" ")}" is too much`);
   const driver = BENCHED_DRIVERS.find((one) => one.name === name);
   if (driver === undefined) throw new UsageError(unknownKey("driver", name, names(BENCHED_DRIVERS)));
+  const trials = trialsOf(driver, flags.get("--measure"));
+  const peers = peersOf(driver, flags.get("--peer"));
   return {
     driver,
-    peers: peersOf(driver, flags.get("--peer")),
-    trials: trialsOf(driver, flags.get("--measure")),
-    jobs: count(flags.get("--jobs"), driver),
+    peers: trials.every(({ oursOnly }) => oursOnly) ? [] : peers,
+    trials,
+    jobs: count("--jobs", flags.get("--jobs"), driver.jobs),
+    seconds: count("--seconds", flags.get("--seconds"), SECONDS),
     json: flags.has("--json"),
   };
 }
@@ -97,12 +105,12 @@ function trialsOf({ trials, onRequest }: BenchedDriver, wanted: string | undefin
   });
 }
 
-function count(text: string | undefined, driver: BenchedDriver): number {
-  if (text === undefined) return driver.jobs;
-  const jobs = Number(text);
-  if (!Number.isInteger(jobs) || jobs < 1)
-    throw new UsageError(`--jobs is a whole number of at least 1, not "${text}"`);
-  return jobs;
+function count(flag: string, text: string | undefined, usual: number): number {
+  if (text === undefined) return usual;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1)
+    throw new UsageError(`${flag} is a whole number of at least 1, not "${text}"`);
+  return number;
 }
 
 /** "a, b and c". */

@@ -17,9 +17,15 @@ export interface Session {
   enqueue(...job: Job): unknown;
   /** Many jobs in one call. Absent: it has no such call. */
   enqueueMany?(jobs: readonly Job[]): unknown;
+  /** The same for jobs that are due in a day. */
+  enqueueLater?(jobs: readonly Job[]): unknown;
   /** One job and its result, here. Absent: results do not come back. */
   call?(...job: Job): Promise<number>;
   startWorker(handler: Handler): unknown;
+  /** Enqueues so many jobs by a program of its own, and answers the seconds that this took. Absent: `enqueue` is called. */
+  enqueueAlone?(jobs: number): Promise<number>;
+  /** Works off a queue of so many jobs by programs of its own, and answers the seconds. Absent: `startWorker` is called with a handler. */
+  settleAlone?(jobs: number): Promise<number>;
   /** Jobs that are not settled: waiting and active ones. */
   remaining(): number | Promise<number>;
   close(): unknown;
@@ -31,6 +37,8 @@ export interface Contestant {
   readonly name: string;
   /** Packages whose versions are printed beside the figures. */
   readonly packages: readonly string[];
+  /** What is printed of it where it is not on npm, such as "5.2.6". */
+  version?(): string;
   /** How it is set up, in one line for the reader. */
   readonly settings: string;
   /** False where it runs the same with and without results, because it has none to keep. */
@@ -42,4 +50,6 @@ export interface Contestant {
 export interface Peer extends Contestant {
   /** The drivers that it is a peer of. */
   readonly drivers: readonly string[];
+  /** The trials that it can take part in. Absent: all. */
+  readonly measures?: readonly string[];
 }

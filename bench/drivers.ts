@@ -2,12 +2,14 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { backlog } from "./measures/backlog.js";
+import { atOnce } from "./measures/at-once.js";
+import { backlog, delayedBacklog } from "./measures/backlog.js";
 import { bulk } from "./measures/bulk.js";
 import { enqueue } from "./measures/enqueue.js";
 import { latency } from "./measures/latency.js";
 import type { Trial } from "./measures/measure.js";
 import { payload } from "./measures/payload.js";
+import { pinnedHorizon } from "./measures/pinned-horizon.js";
 import { settling } from "./measures/settling.js";
 import { wholeWay } from "./measures/whole-way.js";
 import { work } from "./measures/work.js";
@@ -36,6 +38,8 @@ export interface Place {
   bytes?(): Promise<number>;
   /** What its database has done since it was made. Absent: it does not say. */
   work?(): Promise<DatabaseWork>;
+  /** Opens a transaction that sees everything as it is now, and answers how to end it. Absent: there are none. */
+  pin?(): Promise<() => Promise<void>>;
   remove(): Promise<void>;
 }
 
@@ -111,7 +115,7 @@ const sqlite: BenchedDriver = {
 
 const redis: BenchedDriver = {
   name: "redis",
-  jobs: 20_000,
+  jobs: 100_000,
   trials: SHARED_TRIALS,
   onRequest: [workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
   standard: { settings: "concurrency 100", broker: (address) => `${address}/0` },
@@ -124,7 +128,17 @@ const postgres: BenchedDriver = {
   name: "postgres",
   jobs: 20_000,
   trials: SHARED_TRIALS,
-  onRequest: [work, workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
+  onRequest: [
+    work,
+    workers(2),
+    workers(4),
+    payload("100b"),
+    payload("10kb"),
+    payload("500kb"),
+    backlog,
+    delayedBacklog,
+    pinnedHorizon,
+  ],
   standard: { settings: "concurrency 100", broker: (address) => address },
   variants: [],
   describeServer: describePostgres,
@@ -135,7 +149,16 @@ const mysql: BenchedDriver = {
   name: "mysql",
   jobs: 20_000,
   trials: SHARED_TRIALS,
-  onRequest: [workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
+  onRequest: [
+    workers(2),
+    workers(4),
+    payload("100b"),
+    payload("10kb"),
+    payload("500kb"),
+    backlog,
+    delayedBacklog,
+    pinnedHorizon,
+  ],
   standard: { settings: "concurrency 100, pool of 10 connections", broker: (address) => address },
   variants: [],
   describeServer: describeMysql,
@@ -146,7 +169,7 @@ const mysql: BenchedDriver = {
 const rabbitmq: BenchedDriver = {
   name: "rabbitmq",
   jobs: 20_000,
-  trials: [enqueue, bulk, settling(false)],
+  trials: [enqueue, atOnce, bulk, settling(false)],
   onRequest: [workers(2), payload("10kb")],
   standard: { settings: "classic queue with priorities, confirms, concurrency 100", broker: (address) => address },
   variants: [

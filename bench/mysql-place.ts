@@ -1,3 +1,4 @@
+import { createConnection } from "mysql2/promise";
 import { systemClock } from "../src/clock.js";
 import { mysql } from "../src/drivers/mysql/index.js";
 import { MARIADB, type MysqlServer, startMysql } from "../test/support/mysql/server.js";
@@ -36,6 +37,12 @@ export async function freshMysql(): Promise<Place> {
     address,
     oneProcess: false,
     bytes: async () => (await bytes()) - atStart,
+    pin: async () => {
+      const connection = await createConnection(address);
+      await connection.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+      await connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT");
+      return () => connection.end();
+    },
     remove: async () => void (await ask(`DROP DATABASE ${database}`)),
   };
 }

@@ -12,6 +12,7 @@ export async function openOurs({ place, keepResults }: Terms): Promise<Session> 
   return {
     enqueue: (...job) => add.enqueue(...job),
     enqueueMany: (jobs) => add.enqueueMany(jobs),
+    enqueueLater: (jobs) => add.with({ delay: "1d" }).enqueueMany(jobs),
     call: (...job) => add.enqueue(...job).result(),
     startWorker: (given) => {
       handler = (a, b) => {

@@ -1,3 +1,4 @@
+import pg from "pg";
 import { postgres } from "../src/drivers/postgres/index.js";
 import { POSTGRES, startPostgres } from "../test/support/postgres/server.js";
 import { migrate } from "../test/support/postgres/shared.js";
@@ -30,6 +31,13 @@ export async function freshPostgres(): Promise<Place> {
            FROM pg_stat_wal w, pg_stat_database d WHERE d.datname = current_database()`,
       );
       return { wal: Number(row?.wal_bytes), commits: Number(row?.commits), rows: Number(row?.rows) };
+    },
+    pin: async () => {
+      const client = new pg.Client({ connectionString: server.url });
+      await client.connect();
+      await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+      await client.query("SELECT 1");
+      return () => client.end();
     },
     remove: () => server.remove(),
   };

@@ -1,7 +1,8 @@
 import { cpus, release, totalmem, type } from "node:os";
 import manifest from "../package.json" with { type: "json" };
 import { table } from "../src/cli/table.js";
-import type { Command } from "./command-line.js";
+import { type Command, SECONDS } from "./command-line.js";
+import type { Peer } from "./contestant.js";
 import type { Entry } from "./entries.js";
 import { BENCH } from "./paths.js";
 import { versionOf } from "./peers/load.js";
@@ -21,7 +22,7 @@ export async function report(command: Command, entries: readonly Entry[]): Promi
     ...(driver.describeServer === undefined ? [] : [await driver.describeServer()]),
     `${jobs} jobs a measure (200 for pickup and result), median of 3 rounds; ratio: how many times better ours is`,
     machine(),
-    `taskwright ${manifest.version}, Node ${process.version}${versions([...new Set(peers.flatMap(({ packages }) => packages))])}`,
+    `taskwright ${manifest.version}, Node ${process.version}${versions(peers)}`,
     `again: ${againCommand(command)}`,
   ].join("\n");
 }
@@ -56,13 +57,15 @@ function machine(): string {
   return `${cpus().length} x ${first?.model.trim() ?? "unknown processor"}, ${memory}, ${type()} ${release()}`;
 }
 
-function versions(packages: readonly string[]): string {
-  return packages.map((name) => `, ${name} ${versionOf(name, BENCH)}`).join("");
+function versions(peers: readonly Peer[]): string {
+  const packages = [...new Set(peers.flatMap((peer) => peer.packages))].map((name) => [name, versionOf(name, BENCH)]);
+  const others = peers.flatMap(({ name, version }) => (version === undefined ? [] : [[name, version()]]));
+  return [...packages, ...others].map(([name, version]) => `, ${name} ${version}`).join("");
 }
 
-function againCommand({ driver, peers, trials, jobs }: Omit<Command, "json">): string {
+function againCommand({ driver, peers, trials, jobs, seconds }: Omit<Command, "json">): string {
   const [peer, ...others] = peers;
   const beside = peer === undefined || others.length > 0 ? "" : ` --peer ${peer.name}`;
   const these = trials === driver.trials ? "" : ` --measure ${trials.map(({ name }) => name).join(",")}`;
-  return `npm run bench -- ${driver.name}${beside}${these}${jobs === driver.jobs ? "" : ` --jobs ${jobs}`}`;
+  return `npm run bench -- ${driver.name}${beside}${these}${jobs === driver.jobs ? "" : ` --jobs ${jobs}`}${seconds === SECONDS ? "" : ` --seconds ${seconds}`}`;
 }

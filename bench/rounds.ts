@@ -22,10 +22,11 @@ interface Entrant {
  * @param program - The program of the processes.
  */
 export async function measure(command: Command, program: string): Promise<Entry[]> {
-  const { driver, trials, jobs } = command;
+  const { driver, trials, jobs, seconds } = command;
   const entrants = line(command);
   const steps = Array.from({ length: ROUNDS }, (_, round) =>
     trials.flatMap((trial) => {
+      if (round >= (trial.rounds ?? ROUNDS)) return [];
       const taking = entrants.all.filter((entrant) => entrant.takesPart(trial));
       return (round % 2 === 0 ? taking : taking.reverse()).map((entrant) => ({ round, trial, entrant }));
     }),
@@ -36,7 +37,7 @@ export async function measure(command: Command, program: string): Promise<Entry[
       progress.step(`round ${round + 1}: ${trial.name}, ${entrant.label}`);
       const arena = new Arena(program, entrant.side, await driver.fresh(), trial.keepResults);
       try {
-        entrant.tally.add(await trial.run(arena, jobs));
+        entrant.tally.add(await trial.run(arena, jobs, seconds));
       } finally {
         await arena.close();
       }
@@ -49,11 +50,12 @@ export async function measure(command: Command, program: string): Promise<Entry[
 
 function line({ driver, peers }: Command): { readonly all: readonly Entrant[]; entries(): Entry[] } {
   const ours = entrant("taskwright", our(driver.standard), () => true);
-  const theirs = peers.map(({ name, keepsResults }) =>
+  const theirs = peers.map(({ name, keepsResults, measures }) =>
     entrant(
       name,
       { contestant: name, address: ({ address }) => address },
-      (trial) => keepsResults || !trial.aboutResults,
+      (trial) =>
+        trial.oursOnly !== true && (keepsResults || !trial.aboutResults) && (measures?.includes(trial.name) ?? true),
     ),
   );
   const variants = driver.variants.map((variant) => ({

@@ -25,7 +25,7 @@ async function build(): Promise<void> {
 
 async function run(command: Command): Promise<void> {
   if (await isStale()) await build();
-  if (command.peers.length > 0) await installPeers(tell);
+  await installPeers(command.peers, tell);
   const entries = await measure(command, await compile());
   if (command.json) for (const entry of entries) console.log(JSON.stringify(entry));
   else console.log(await report(command, entries));

@@ -21,3 +21,20 @@ export const backlog: Trial = {
     return { "process-of-1m": jobs / (await worker.act("runFirst", jobs)) };
   },
 };
+
+/** The same with a million jobs that are due in a day, of which none runs, and those that run in front of nothing. */
+export const delayedBacklog: Trial = {
+  name: "delayed-backlog",
+  keepResults: false,
+  aboutResults: false,
+  ofVariants: false,
+  oursOnly: true,
+  rounds: 1,
+  async run(arena, jobs) {
+    const producer = await arena.producer();
+    for (let act = 0; act < ACTS; act++) await producer.act("fillLater", BACKLOG / ACTS);
+    await producer.act("fill", jobs);
+    const worker = await arena.worker();
+    return { "process-of-1m-delayed": jobs / (await worker.act("runFirst", jobs)) };
+  },
+};

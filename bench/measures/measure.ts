@@ -3,6 +3,7 @@ import type { Arena } from "../arena.js";
 /** What is measured: the unit, and whether more of it is better. */
 export const MEASURES = {
   enqueue: { unit: "jobs/s", better: "more" },
+  "enqueue-50k": { unit: "s", better: "less" },
   "enqueue-bulk": { unit: "jobs/s", better: "more" },
   process: { unit: "jobs/s", better: "more" },
   "process-with-results": { unit: "jobs/s", better: "more" },
@@ -26,6 +27,12 @@ export const MEASURES = {
   "enqueue-500kb": { unit: "jobs/s", better: "more" },
   "process-500kb": { unit: "jobs/s", better: "more" },
   "process-of-1m": { unit: "jobs/s", better: "more" },
+  "process-of-1m-delayed": { unit: "jobs/s", better: "more" },
+  "claim-p50-first-minute": { unit: "ms", better: "less" },
+  "claim-p50-last-minute": { unit: "ms", better: "less" },
+  "claim-p99-first-minute": { unit: "ms", better: "less" },
+  "claim-p99-last-minute": { unit: "ms", better: "less" },
+  "claim-of-newcomer": { unit: "ms", better: "less" },
   "rows-per-job": { unit: "rows", better: "less" },
   "wal-per-job": { unit: "bytes", better: "less" },
   "commits-per-job": { unit: "commits", better: "less" },
@@ -44,5 +51,10 @@ export interface Trial {
   readonly aboutResults: boolean;
   /** Repeated with other settings of ours. */
   readonly ofVariants: boolean;
-  run(arena: Arena, jobs: number): Promise<Figures>;
+  /** Peers sit it out. */
+  readonly oursOnly?: true;
+  /** How often it is run. Default: as all. */
+  readonly rounds?: number;
+  /** `seconds`: how long, where it is the time that is given. */
+  run(arena: Arena, jobs: number, seconds: number): Promise<Figures>;
 }
