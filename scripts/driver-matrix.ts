@@ -24,6 +24,7 @@ const TITLES: Readonly<Record<keyof Capabilities, string>> = {
   idempotentIds: "ids of your own make a job unique",
   cancel: "cancel waiting and active jobs",
   leases: "jobs of a dead worker come back",
+  pipelining: "enqueues need not wait for each other",
   atomicOutcomes: "job and result settled in one step",
   transactions: "enqueue and complete inside your transaction",
   inspect: "count, list, retry, discard, pause",
@@ -41,6 +42,9 @@ const WORDS: Readonly<Record<string, string>> = {
   timed: "when their lease has passed",
   connection: "as soon as its connection closes",
 };
+
+/** Where "no" would not be all: what the core does for drivers that cannot. */
+const UNLESS: Partial<Record<keyof Capabilities, string>> = { idempotentIds: "with a `backend`" };
 
 /** What must stand behind the host: a database. */
 const SAMPLE_PATHS: Readonly<Record<string, string>> = { mysql: "jobs", mariadb: "jobs" };
@@ -63,11 +67,14 @@ async function allDrivers(): Promise<Driver[]> {
   return [...drivers.values()];
 }
 
+function cell(key: keyof Capabilities, value: string | boolean): string {
+  return (value === false ? UNLESS[key] : undefined) ?? WORDS[String(value)] ?? String(value);
+}
+
 async function matrix(): Promise<string> {
   const drivers = await allDrivers();
   const keys = Object.keys(TITLES) as (keyof Capabilities)[];
-  const cell = (value: string | boolean) => WORDS[String(value)] ?? String(value);
-  const rows = keys.map((key) => [TITLES[key], ...drivers.map((driver) => cell(driver.capabilities[key]))]);
+  const rows = keys.map((key) => [TITLES[key], ...drivers.map(({ capabilities }) => cell(key, capabilities[key]))]);
   const table = [["", ...drivers.map((driver) => driver.name)], ["---", ...drivers.map(() => "---")], ...rows];
   return table.map((row) => `| ${row.join(" | ")} |`).join("\n");
 }

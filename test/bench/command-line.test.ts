@@ -27,6 +27,12 @@ describe("the command line of the benchmark", () => {
     ]);
   });
 
+  it("knows the peers of rabbitmq, of which one is no package, and what is measured beside them", () => {
+    expect(parseCommandLine(["rabbitmq"])).toMatchObject({ peers: [{ name: "amqplib" }, { name: "celery" }] });
+    expect(trials(["rabbitmq"])).toEqual(["enqueue", "enqueue-50k", "enqueue-bulk", "process"]);
+    expect(trials(["rabbitmq", "--peer", "celery", "--measure", "enqueue-50k"])).toEqual(["enqueue-50k"]);
+  });
+
   it.each([
     [["sqlit"], 'unknown driver "sqlit": did you mean "sqlite"?'],
     [[], "which driver? There are memory, sqlite, redis, postgres, mysql and rabbitmq"],

@@ -134,7 +134,7 @@ describe("events", () => {
     const events = heard as { type: string; uuid?: string; name?: string }[];
     const ofTask = events.filter(({ uuid }) => uuid === "told");
     expect(ofTask.map(({ type }) => type)).toEqual(["task-received", "task-started", "task-succeeded"]);
-    expect(ofTask[0]).toMatchObject({ name: "node.add", args: "[1, 2]" });
+    expect(ofTask[0]).toMatchObject({ name: "node.add", args: "(1, 2)", kwargs: "{}" });
     expect(events.some(({ type }) => type === "worker-heartbeat")).toBe(true);
   });
 });

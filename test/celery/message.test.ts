@@ -1,3 +1,4 @@
+import { deflateSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type CeleryMessage, readMessage } from "../../src/celery/message.js";
@@ -249,14 +250,26 @@ describe("hostile messages", () => {
     expect(() => readMessage({ ...envelope, body: Buffer.from("[".repeat(1e6)) })).toThrow(UnreadableError);
   });
 
-  it("that unpack to more than anybody sends are refused", async () => {
-    const { deflateSync } = await import("node:zlib");
-    const body = deflateSync(Buffer.alloc(200 * 1024 * 1024));
-    const headers = {
-      headers: { task: "t", id: "i", compression: "zlib" },
-      properties: { content_type: "application/json" },
-    };
-    expect(() => readMessage({ id: "i", body, headers })).toThrow(UnreadableError);
+  it.each(["application/json", "application/x-msgpack"])(
+    "of %s that unpack to more than is taken are refused",
+    (type) => {
+      const body = deflateSync(Buffer.alloc(200 * 1024 * 1024, "[]"));
+      const headers = { headers: { task: "t", id: "i", compression: "zlib" }, properties: { content_type: type } };
+      const before = process.memoryUsage().arrayBuffers;
+      expect(() => readMessage({ id: "i", body, headers })).toThrow(
+        /unpacks to more than 1,048,576 bytes: raise maxBytes/,
+      );
+      expect(() => readMessage({ id: "i", body, headers }, 5000)).toThrow(/unpacks to more than 5,000 bytes/);
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20e6);
+    },
+  );
+
+  it("that say they hold more than they do are refused at once", () => {
+    const headers = { headers: { task: "t", id: "i" }, properties: { content_type: "application/x-msgpack" } };
+    for (const first of [0xdd, 0xdf, 0xdb, 0xc6, 0xc9]) {
+      const body = Buffer.from([first, 0xff, 0xff, 0xff, 0xff, 1]);
+      expect(() => readMessage({ id: "i", body, headers })).toThrow(UnreadableError);
+    }
   });
 });
 

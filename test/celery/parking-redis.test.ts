@@ -1,3 +1,4 @@
+import { deflateSync } from "node:zlib";
 import { Redis } from "ioredis";
 import { type EventMap, Taskwright } from "taskwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -73,6 +74,23 @@ describe("a message that cannot be run is parked once, with its reason", () => {
   it("says why not, for pickle", async () => {
     const { event } = await park(rawOf("pickle"));
     expect(String(event?.error)).toMatch(/pickle, which is never decoded because it can run code/);
+  });
+
+  it("a body that unpacks to more than maxBytes, and says so", async () => {
+    const body = deflateSync(Buffer.from(JSON.stringify([["x".repeat(2e6)], {}, null]))).toString("base64");
+    const { event, message } = await park(
+      changed({ body, headers: { task: "proj.add", id: "bomb", compression: "application/x-gzip" } }),
+    );
+    expect(event).toMatchObject({ id: "bomb", reason: "unreadable" });
+    expect(String(event?.error)).toMatch(/unpacks to more than 1,048,576 bytes/);
+    expect(message.body).toBe(body);
+    // Whoever takes more says so.
+    await using wider = new Taskwright({ protocol: "celery", broker: `${server.url}?maxBytes=3000000` });
+    wider.task("proj.add", (text: string) => text.length);
+    await wider.worker({ queues: ["wide"] }).start();
+    await redis.del("celery-task-meta-bomb");
+    await redis.lmove("celery.dead", "wide", "RIGHT", "LEFT");
+    expect(await wider.job("bomb").result({ timeout: "20s" })).toBe(2e6);
   });
 
   it("a task that is unknown here, whose callers learn it", async () => {

@@ -8,6 +8,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 let place: CeleryPlace;
 const dead: unknown[] = [];
+let refusing = true;
 
 /** Defines, in Python, signatures of the tasks that run here. */
 const N = "(lambda name, *args: remote('node.' + name, *args).set(queue='node'))";
@@ -25,6 +26,10 @@ beforeAll(async () => {
     const { attempt } = currentJob();
     if (attempt < succeedAt) throw new Retry({ delay: 50 });
     return attempt;
+  });
+  app.task("node.refuse", { ...node, attempts: 2, backoff: 1 }, () => {
+    if (refusing) throw new Error("refused");
+    return currentJob().attempt;
   });
   app.task("node.wait", node, async () => {
     const { signal } = currentJob();
@@ -97,6 +102,15 @@ describe("over RabbitMQ, with results in Redis", () => {
     });
   });
 
+  it("a dead letter is retried with all its attempts", async () => {
+    await place.app.send("node.refuse", { id: "refused", queue: "node" });
+    await expect(place.app.job("refused").result({ timeout: "20s" })).rejects.toThrow("refused");
+    await expect.poll(() => place.app.inspect.find("refused")).toMatchObject({ state: "dead", reason: "failed" });
+    refusing = false;
+    expect(await place.app.inspect.retry(["refused"])).toEqual(["refused"]);
+    expect(await place.app.job("refused").result({ timeout: "20s" })).toBe(1);
+  });
+
   it("celery status, inspect and revoke find our worker", async () => {
     expect(await celeryCommand(place, ["status", "--timeout", "3"])).toMatch(/node-\d+-\w+@\S+: OK/);
     const started = nextEvent(place.app, "job:started");
@@ -104,6 +118,8 @@ describe("over RabbitMQ, with results in Redis", () => {
     await started;
     const active = JSON.stringify(await place.python.eval("app.control.inspect(timeout=2).active()"));
     expect(active).toContain('"name":"node.wait"');
+    const stats = JSON.stringify(await place.python.eval("app.control.inspect(timeout=2).stats()"));
+    expect(stats).toContain('"transport":"rabbitmq"');
     await place.python.eval("AsyncResult('waits').revoke(terminate=True)");
     await expect(job.result({ timeout: "20s" })).rejects.toMatchObject({ name: "CancelledError" });
   });

@@ -74,3 +74,45 @@ describe("Node calls Python", () => {
     });
   });
 });
+
+describe("an app of another protocol, with queues of Celery's", () => {
+  let native: Taskwright<undefined>;
+
+  beforeAll(async () => {
+    const place = { protocol: "celery", broker: `${server.url}/0` } as const;
+    native = new Taskwright({ broker: "memory:", queuePlaces: { celery: place, shared: place } });
+    native.task("both.add", (a: number, b: number) => a + b);
+    await native.worker().start();
+    await native.worker({ queues: ["shared"] }).start();
+  });
+
+  afterAll(() => native?.close());
+
+  it("sends to Python what goes to such a queue, by a call or by a task's options", async () => {
+    const sent = native.send("proj.add", { args: [1, 2], queue: "celery" });
+    expect(await sent.result({ timeout: "10s" })).toBe(3);
+    const add = native.remoteTask<[number, number], number>("proj.add", { queue: "celery" });
+    const [job] = await add.enqueueMany([[3, 4]]);
+    expect(await job?.result({ timeout: "10s" })).toBe(7);
+  });
+
+  it("runs the same task for Python, by a worker of that queue, and for itself", async () => {
+    expect(await python.eval("remote('both.add', 2, 3).set(queue='shared').delay().get(timeout=10)")).toBe(5);
+    expect(await native.send("both.add", { args: [4, 5], queue: "shared" }).result({ timeout: "10s" })).toBe(9);
+    expect(await native.send("both.add", { args: [6, 7] }).result({ timeout: "10s" })).toBe(13);
+  });
+
+  it("has no worker for queues in different places", async () => {
+    const mixed = native.worker({ queues: ["default", "celery"] });
+    await expect(mixed.start()).rejects.toThrow(/"default" and "celery" are in different places .* a worker for each/);
+  });
+
+  it.each([
+    [{ celery: "celery" }, /queuePlaces\["celery"\] must be an object/],
+    [{ celery: { protocl: "celery" } }, /did you mean "protocol"/],
+    [{ celery: { protocol: "amqp" } }, /queuePlaces\["celery"\]\.protocol must be "taskwright" or "celery"/],
+    [["celery"], /queuePlaces must be places by queue/],
+  ])("refuses %j", (queuePlaces, message) => {
+    expect(() => new Taskwright({ queuePlaces: queuePlaces as never })).toThrow(message);
+  });
+});

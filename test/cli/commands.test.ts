@@ -317,6 +317,10 @@ describe("doctor", () => {
     expect(report.settings).toContainEqual({ setting: "worker.lease", value: 60_000, from: "taskwright.config.json" });
     expect(report.settings).toContainEqual({ setting: "broker", value: place.broker, from: "TASKWRIGHT_BROKER" });
     expect((await place.run(["doctor"])).stdout).toMatch(/^CHECK +STATUS\n/);
+    const places = { TASKWRIGHT_QUEUE_PLACES: '{"mail":{"broker":"redis://me:s3cret@localhost"}}' };
+    const { stdout } = await place.run(["doctor"], places);
+    expect(stdout).toContain("redis://me:***@localhost");
+    expect(stdout).not.toContain("s3cret");
   });
 
   it("sees live workers", async () => {

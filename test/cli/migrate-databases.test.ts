@@ -78,6 +78,16 @@ describe.each(Object.entries(DATABASES))("migrate on %s", (name, database) => {
     expect(await run("queues")).toMatchObject({ code: 0 });
   });
 
+  it("does it once where two processes start at the same time", async () => {
+    const both = await Promise.all([run("migrate"), run("migrate")]);
+    expect(both.map(({ code, stderr }) => ({ code, stderr }))).toEqual(Array(2).fill({ code: 0, stderr: "" }));
+    const applied = both.flatMap(({ stdout }) => stdout.match(/^ {2}\d+ \w+$/gm) ?? []);
+    const known = (await run("migrate", "--print")).stdout.match(/INSERT INTO \S+migrations/g) ?? [];
+    expect(new Set(applied).size).toBe(known.length);
+    expect(applied).toHaveLength(known.length);
+    expect((await run("doctor")).stdout).toMatch(/schema +ok/);
+  }, 60_000);
+
   it("ends with 3 where nobody answers", async () => {
     const nobody = broker.replace(/:\d+\//, ":1/");
     const { code, stderr } = await place.run(["migrate"], { TASKWRIGHT_BROKER: nobody });

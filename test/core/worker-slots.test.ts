@@ -2,6 +2,8 @@ import { currentJob, Taskwright } from "taskwright";
 import { memory } from "taskwright/drivers/memory";
 import { FakeClock } from "taskwright/testing";
 import { describe, expect, test } from "vitest";
+import { Pace } from "../../src/worker/pace.js";
+import { until } from "../support/until.js";
 import { deferred, memoryApp, seededRandom, tapped } from "./support.js";
 
 describe("concurrency", () => {
@@ -104,6 +106,52 @@ describe("prefetch", () => {
   });
 });
 
+describe("claiming ahead", () => {
+  test("is given up when the pace changes: others get what does not start", async () => {
+    const app = memoryApp();
+    const [started, goOn] = [deferred(), deferred()];
+    const quick = app.task("quick", () => {});
+    const long = app.task("long", async () => {
+      started.resolve();
+      await goOn.promise;
+    });
+    const before = await quick.enqueueMany(Array.from({ length: 20_000 }, () => []));
+    const [blocking] = await long.enqueueMany([[]]);
+    const behind = await quick.enqueueMany(Array.from({ length: 2000 }, () => []));
+    const worker = app.worker({ concurrency: 1 });
+    await worker.start();
+    await started.promise;
+    expect(worker.stats.prefetched).toBeGreaterThan(0);
+    await until("all that waits to be there for others", async () => {
+      const counts = (await app.inspect.queues())[0]?.counts;
+      return counts?.active === 1 && counts.waiting === behind.length ? true : undefined;
+    });
+    expect(worker.stats.released).toBeGreaterThan(0);
+    goOn.resolve();
+    await Promise.all([...before, blocking, ...behind].map((job) => job?.result()));
+    await worker.stop();
+    expect(worker.stats.completed).toBe(before.length + 1 + behind.length);
+    await app.close();
+  });
+
+  test("is for jobs of some milliseconds in all", async () => {
+    const clock = new FakeClock();
+    const pace = new Pace(clock);
+    expect(pace.ahead).toBe(0);
+    for (let job = 0; job < 20; job++) pace.ended();
+    await clock.advance(4);
+    expect(pace.ahead).toBe(0);
+    await clock.advance(6);
+    expect(pace.ahead).toBe(20);
+    for (let job = 0; job < 100_000; job++) pace.ended();
+    await clock.advance(10);
+    expect(pace.ahead).toBe(500);
+    pace.ended();
+    await clock.advance("1s");
+    expect(pace.ahead).toBe(0);
+  });
+});
+
 describe("order", () => {
   /** The order in which a worker with one slot runs jobs that all wait before it starts. */
   async function runOrder(
@@ -118,7 +166,7 @@ describe("order", () => {
     for (const [queue, count] of jobs) {
       sent.push(...(await t.with({ queue }).enqueueMany(Array.from({ length: count }, () => []))));
     }
-    const worker = app.worker({ concurrency: 1, ...options });
+    const worker = app.worker({ concurrency: 1, prefetch: 0, ...options });
     await worker.start();
     await Promise.all(sent.map((job) => job.result()));
     await app.close();

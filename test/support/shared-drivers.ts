@@ -23,6 +23,7 @@ const SHARED: Readonly<Record<string, OpenShared>> = {
   mysql: async () => ({ broker: await mysqlPlace() }),
   "rabbitmq+sqlite": () => openRabbitmqPlace(openSqlitePlace),
   "rabbitmq+redis": () => openRabbitmqPlace(async () => ({ broker: await redisPlace() })),
+  "rabbitmq+postgres": () => openRabbitmqPlace(async () => ({ broker: await postgresPlace() })),
 };
 
 /** A driver as tests with processes meet it. */

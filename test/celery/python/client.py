@@ -5,7 +5,7 @@ import sys
 import time
 
 import celery
-from celery import chain, chord, group, signature, states
+from celery import chain, chord, chunks, group, signature, states, xmap, xstarmap
 from celery.exceptions import TimeoutError
 from celery.result import AsyncResult, GroupResult
 
@@ -31,6 +31,16 @@ def heard(app, wanted, node, then):
         receiver = app.events.Receiver(connection, handlers={"*": handle})
         receiver.capture(limit=None, timeout=20, wakeup=False)
     return found
+
+
+def first_in(queue, then):
+    """The delivery mode, correlation id and result of the first message in a queue that is made here, after `then`."""
+    with app.connection_for_read() as connection:
+        waiting = connection.SimpleQueue(queue)
+        then()
+        message = waiting.get(timeout=20)
+        message.ack()
+        return [message.properties["delivery_mode"], message.properties["correlation_id"], message.payload["result"]]
 
 
 names = {**globals(), "remote": lambda name, *args, **kwargs: signature(name, args=args, kwargs=kwargs, app=app)}

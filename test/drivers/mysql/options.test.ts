@@ -4,7 +4,7 @@ import { ConfigError } from "taskwright";
 import { type MysqlOptions, mysql } from "taskwright/drivers/mysql";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { driverFromUrl } from "../../../src/drivers/index.js";
-import { CERTIFICATE, KEY, makeCertificate } from "../../support/redis/certificate.js";
+import { CERTIFICATE, KEY, makeCertificate } from "../../support/certificate.js";
 import { temporaryFolder } from "../../support/temporary.js";
 import { connect, ENVIRONMENT, prefixOf, serve } from "./support.js";
 

@@ -112,6 +112,24 @@ describe.each(["mysql2 connection", "adapter's transaction"])(
 );
 
 test.each([
+  ["what was written may still be there", 1064, /may be in your transaction in part: roll it back/, "unknown"],
+  ["the server has rolled back already", 1305, /trapped/, "none"],
+])("a batch that fails and cannot be undone, as %s", async (_, errno, message, outcome) => {
+  const { broker } = await place();
+  const transaction: SqlTransaction = {
+    dialect: "mysql",
+    async query(sql) {
+      if (sql.startsWith("ROLLBACK TO")) throw Object.assign(new Error("no"), { errno });
+      if (sql.startsWith("SAVEPOINT")) return [];
+      throw Object.assign(new Error("trapped"), { errno: 1644 });
+    },
+  };
+  const error = await failure(broker.publish([job()], transaction));
+  expect(error).toMatchObject({ code: "broker", outcome });
+  expect(String(error)).toMatch(message);
+});
+
+test.each([
   ["a word", "BEGIN"],
   ["an object", {}],
   ["a transaction of another database", { dialect: "postgres", query: async () => [] }],

@@ -28,10 +28,15 @@ describe("the migrations of postgres", () => {
     await expect(driver.connect(ENVIRONMENT)).rejects.toThrow(SchemaError);
     await expect(driver.connect(ENVIRONMENT)).rejects.toThrow(/no tables of taskwright yet: run `taskwright migrate`/);
     const migrator = await migratorOf(driver);
-    expect((await migrator.status()).map(({ appliedAt }) => appliedAt)).toEqual([undefined, undefined]);
+    expect((await migrator.status()).map(({ appliedAt }) => appliedAt)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
     const told: string[] = [];
     await migrator.apply(({ name }) => told.push(name));
-    expect(told).toEqual(["tables", "functions"]);
+    expect(told).toEqual(["tables", "functions", "by_key", "put_back"]);
     expect(await migrator.apply()).toEqual([]);
     for (const { appliedAt } of await migrator.status())
       expect(Math.abs((appliedAt ?? 0) - Date.now())).toBeLessThan(60_000);
@@ -47,7 +52,7 @@ describe("the migrations of postgres", () => {
         .flat()
         .map(({ number }) => number)
         .sort(),
-    ).toEqual([1, 2]);
+    ).toEqual([1, 2, 3, 4]);
   });
 
   it("can be run as the scripts that they are, ledger included", async () => {
@@ -60,12 +65,12 @@ describe("the migrations of postgres", () => {
   it("say which version is older, newer or changed", async () => {
     const { driver, schema, ask } = await nowhere();
     await (await migratorOf(driver)).apply();
-    await ask(`DELETE FROM ${schema}.migrations WHERE number = 2`);
-    await expect(driver.connect(ENVIRONMENT)).rejects.toThrow(/has 1 of the 2 migrations .*: run `taskwright migrate`/);
-    await ask(`INSERT INTO ${schema}.migrations VALUES (2, 'functions', 'another')`);
-    await expect(driver.connect(ENVIRONMENT)).rejects.toThrow(/migration 2 \(functions\) that is not the one/);
-    await ask(`UPDATE ${schema}.migrations SET number = 3 WHERE number = 2`);
-    await expect(driver.connect(ENVIRONMENT)).rejects.toThrow(/migration 3 .*does not know: upgrade taskwright here/);
+    await ask(`DELETE FROM ${schema}.migrations WHERE number = 4`);
+    await expect(driver.connect(ENVIRONMENT)).rejects.toThrow(/has 3 of the 4 migrations .*: run `taskwright migrate`/);
+    await ask(`INSERT INTO ${schema}.migrations VALUES (4, 'put_back', 'another')`);
+    await expect(driver.connect(ENVIRONMENT)).rejects.toThrow(/migration 4 \(put_back\) that is not the one/);
+    await ask(`UPDATE ${schema}.migrations SET number = 5 WHERE number = 4`);
+    await expect(driver.connect(ENVIRONMENT)).rejects.toThrow(/migration 5 .*does not know: upgrade taskwright here/);
     await expect((await migratorOf(driver)).status()).rejects.toThrow(SchemaError);
   });
 
@@ -75,6 +80,6 @@ describe("the migrations of postgres", () => {
     const migrator = await migratorOf(driver);
     await expect(migrator.apply()).rejects.toThrow(/"dead" already exists/);
     await ask(`DROP TABLE ${schema}.dead`);
-    expect(await migrator.apply()).toHaveLength(2);
+    expect(await migrator.apply()).toHaveLength(4);
   });
 });

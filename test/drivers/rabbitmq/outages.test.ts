@@ -1,8 +1,9 @@
 import { BrokerError } from "taskwright";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { deferred } from "../../core/support.js";
+import { deferred, RecordingLogger } from "../../core/support.js";
+import { Relay } from "../../support/relay.js";
 import { until } from "../../support/until.js";
-import { appAt, complete, connect, consume, failure, job, Relay, SOON, serve } from "./support.js";
+import { appAt, complete, connect, consume, failure, job, place, SOON, serve } from "./support.js";
 
 const LONG = 90_000;
 
@@ -10,9 +11,9 @@ describe("a connection that is cut", () => {
   test(
     "gives its jobs to others, and its holder can neither settle nor extend them",
     async () => {
-      const server = await serve();
-      const relay = await Relay.before(server.port);
-      const [cut, other] = [await connect(relay.url), await connect(server.url)];
+      const url = await place();
+      const relay = await Relay.before(url);
+      const [cut, other] = [await connect(relay.url), await connect(url)];
       await other.broker.sweep({ max: 1, delay: 0, jitter: 0 });
       const consumer = await consume(cut.broker);
       const it = job();
@@ -31,8 +32,7 @@ describe("a connection that is cut", () => {
   test(
     "while an app is at work: it goes on by itself, and nothing that was acknowledged is lost",
     async () => {
-      const server = await serve();
-      const relay = await Relay.before(server.port);
+      const relay = await Relay.before(await place());
       const app = appAt(relay.url);
       const runs = new Map<number, number>();
       const note = app.task("note", { attempts: 20 }, (n: number) => void runs.set(n, (runs.get(n) ?? 0) + 1));
@@ -50,8 +50,7 @@ describe("a connection that is cut", () => {
   test(
     "that is only silent is over after two heartbeats",
     async () => {
-      const server = await serve();
-      const relay = await Relay.before(server.port);
+      const relay = await Relay.before(await place());
       const { broker } = await connect(`${relay.url}?heartbeat=1s&timeout=20s`);
       const consumer = await consume(broker);
       expect(await consumer.claim({ ...SOON, wait: 50 })).toEqual([]);
@@ -69,10 +68,11 @@ describe("a connection that is cut", () => {
   );
 
   test(
-    "by an operator is no more than a pause",
+    "by an operator is no more than a pause, of which the log tells",
     async () => {
       const server = await serve();
-      const app = appAt(server.url);
+      const logger = new RecordingLogger();
+      const app = appAt(server.url, { logger });
       const double = app.task("double", (n: number) => 2 * n);
       app.on("worker:error", () => {});
       await app.worker().start();
@@ -80,6 +80,10 @@ describe("a connection that is cut", () => {
       await server.closeConnections();
       const after = await until("an acknowledgement", () => double.enqueue(21));
       expect(await after.result({ timeout: "20s" })).toBe(42);
+      expect(logger.messages("warn").sort()).toEqual([
+        "the consumer's connection to rabbitmq broke; it is opened again",
+        "the publisher's connection to rabbitmq broke; it is opened again",
+      ]);
     },
     LONG,
   );

@@ -1,15 +1,8 @@
-import { connect as connectRaw } from "amqplib";
 import { ConfigError } from "taskwright";
 import { rabbitmq } from "taskwright/drivers/rabbitmq";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { until } from "../../support/until.js";
-import { appAt, complete, connect, consume, failure, job, place, SOON } from "./support.js";
-
-async function rawChannel(url: string) {
-  const connection = await connectRaw(url);
-  onTestFinished(() => connection.close());
-  return connection.createChannel();
-}
+import { appAt, complete, connect, consume, failure, job, place, rawChannel, SOON } from "./support.js";
 
 describe("queues", () => {
   test("that exist with other settings are refused in plain words, by producers and workers", async () => {
@@ -37,6 +30,18 @@ describe("queues", () => {
     expect(String(error)).toMatch(/"default" has been deleted/);
     expect(await broker.publish([job({ id: "again" })])).toEqual(["created"]);
     expect(await (await consume(broker)).claim(SOON)).toMatchObject([{ id: "again" }]);
+  });
+
+  test("of which one is deleted fail a batch that is for others too, which says that a part of it is there", async () => {
+    const url = await place();
+    const { broker } = await connect(url);
+    await broker.publish([job(), job({ queue: "other" })]);
+    const channel = await rawChannel(url);
+    await channel.deleteQueue("default");
+    const error = await failure(broker.publish([job(), job({ queue: "other" })]));
+    expect(error).toMatchObject({ code: "broker", outcome: "unknown", retryable: true });
+    expect(String(error)).toMatch(/"default" has been deleted.*a part of the batch was taken/);
+    expect(await channel.checkQueue("other")).toMatchObject({ messageCount: 2 });
   });
 
   test("that are deleted while a worker waits are made again by its next claim", async () => {

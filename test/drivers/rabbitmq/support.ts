@@ -1,19 +1,19 @@
-import { type AddressInfo, connect as connectTo, createServer, type Server, type Socket } from "node:net";
+import { type Channel, connect as connectRaw } from "amqplib";
 import { Taskwright, type TaskwrightOptions } from "taskwright";
 import { type RabbitmqOptions as DriverOptions, rabbitmq } from "taskwright/drivers/rabbitmq";
 import { onTestFinished } from "vitest";
 import { systemClock } from "../../../src/clock.js";
 import type { Broker, Connection, Consumer, Lease, OutgoingJob } from "../../../src/contracts/index.js";
 import { RecordingLogger } from "../../core/support.js";
-import { type RabbitmqServer, startRabbitmq } from "../../support/rabbitmq/server.js";
+import { type RabbitmqOptions, type RabbitmqServer, startRabbitmq } from "../../support/rabbitmq/server.js";
 import { rabbitmqPlace } from "../../support/rabbitmq/shared.js";
 
 /** What a connection to RabbitMQ has. */
 export type Parts = Connection & Required<Pick<Connection, "broker" | "queueInspector">>;
 
 /** A RabbitMQ of the test's own, which the test may hurt. */
-export async function serve(config: readonly string[] = []): Promise<RabbitmqServer> {
-  const server = await startRabbitmq({ config });
+export async function serve(options: RabbitmqOptions = {}): Promise<RabbitmqServer> {
+  const server = await startRabbitmq(options);
   onTestFinished(() => server.remove());
   return server;
 }
@@ -26,11 +26,18 @@ export async function place(): Promise<string> {
 }
 
 /** A connection until the test ends. */
-export async function connect(options: DriverOptions | string): Promise<Parts> {
-  const environment = { clock: systemClock, random: Math.random, logger: new RecordingLogger() };
+export async function connect(options: DriverOptions | string, logger = new RecordingLogger()): Promise<Parts> {
+  const environment = { clock: systemClock, random: Math.random, logger };
   const connection = await rabbitmq(options).connect(environment);
   onTestFinished(() => connection.close());
   return connection as Parts;
+}
+
+/** A channel of amqplib's own until the test ends, for what others do to our queues. */
+export async function rawChannel(url: string): Promise<Channel> {
+  const connection = await connectRaw(url);
+  onTestFinished(() => connection.close());
+  return connection.createChannel();
 }
 
 /** An app until the test ends. Its results are in the memory of this process. */
@@ -63,55 +70,4 @@ export const SOON = { queues: ["default"], max: 10, wait: 5000 } as const;
 
 export function complete(lease: Lease) {
   return { kind: "complete", lease } as const;
-}
-
-/** Stands before a server, and holds back or cuts what goes through it. */
-export class Relay {
-  readonly url: string;
-  readonly #listener: Server;
-  readonly #sockets = new Set<Socket>();
-
-  private constructor(listener: Server) {
-    this.#listener = listener;
-    this.url = `amqp://guest:guest@127.0.0.1:${(listener.address() as AddressInfo).port}`;
-  }
-
-  static async before(port: number): Promise<Relay> {
-    const listener = createServer();
-    await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-    const relay = new Relay(listener);
-    listener.on("connection", (client) => relay.#join(client, connectTo(port, "127.0.0.1")));
-    onTestFinished(() => relay.close());
-    return relay;
-  }
-
-  /** Ends every connection at once, without a word. */
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  /** From now on nothing passes on the connections that there are, though they stay open: a network that swallows. */
-  swallow(): void {
-    for (const socket of this.#sockets) socket.pause();
-  }
-
-  #join(client: Socket, server: Socket): void {
-    client.pipe(server).pipe(client);
-    for (const [one, other] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      this.#sockets.add(one);
-      one.on("error", () => other.destroy());
-      one.on("close", () => {
-        this.#sockets.delete(one);
-        other.destroy();
-      });
-    }
-  }
-
-  async close(): Promise<void> {
-    this.cut();
-    await new Promise((resolve) => this.#listener.close(resolve));
-  }
 }

@@ -101,7 +101,7 @@ describe("redis URLs", () => {
     ["localhost:6379", '"localhost:6379" is not a redis URL'],
     ["redis://:100%@h", '"redis://:***@h" is not well encoded: write a percent sign as %25'],
     ["redis://h?timeout=soon", 'timeout is "soon", which is not a duration'],
-    ["redis://h?maxBytes=much", "maxBytes cannot be NaN: a whole number of bytes, up to Redis's own limit of 512 MiB"],
+    ["redis://h?maxBytes=much", "maxBytes cannot be NaN: a whole number from 1 to 536870912"],
     ["redis://h?maxBytes=536870913", "maxBytes cannot be 536870913"],
     ["redis://h?prefix=a{b}", 'prefix cannot be "a{b}": 1 to 100 characters without braces or blanks'],
     ["redis://h?prefix=", 'prefix cannot be ""'],
@@ -155,7 +155,7 @@ describe("redis options", () => {
     [{ client: null }, "client is no ioredis client"],
     [{ prefix: 5 }, 'prefix cannot be "5": 1 to 100 characters without braces or blanks'],
     [{ timeout: -1 }, "timeout is -1, but a duration cannot be negative"],
-    [{ maxBytes: 1.5 }, "maxBytes cannot be 1.5: a whole number of bytes"],
+    [{ maxBytes: 1.5 }, "maxBytes cannot be 1.5: a whole number from 1"],
   ])("%o are refused", (options, message) => {
     expect(() => redis(options as RedisOptions)).toThrow(ConfigError);
     expect(() => redis(options as RedisOptions)).toThrow(message);

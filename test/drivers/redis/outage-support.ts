@@ -1,4 +1,3 @@
-import { type AddressInfo, connect as connectTo, createServer, type Server, type Socket } from "node:net";
 import { type Logger, Taskwright, type TaskwrightOptions } from "taskwright";
 import { type RedisOptions as DriverOptions, redis } from "taskwright/drivers/redis";
 import { onTestFinished } from "vitest";
@@ -77,76 +76,4 @@ export function complete(lease: Lease, outcome?: string) {
   const { id, attempt } = lease;
   const record = { id, state: "completed", attempt, ttl: 60_000, body: Buffer.from(outcome ?? "") } as const;
   return { kind: "complete", lease, ...(outcome !== undefined && { outcome: record }) } as const;
-}
-
-/** Stands before a server, and loses an answer, or all of them, when it is told to. */
-export class Relay {
-  readonly url: string;
-  readonly #listener: Server;
-  readonly #sockets = new Set<Socket>();
-  readonly #listening = new Set<Socket>();
-  #losing: { readonly sign: string; readonly done: () => void } | undefined;
-
-  private constructor(listener: Server) {
-    this.#listener = listener;
-    this.url = `redis://127.0.0.1:${(listener.address() as AddressInfo).port}`;
-  }
-
-  static async before(port: number): Promise<Relay> {
-    const listener = createServer();
-    await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-    const relay = new Relay(listener);
-    listener.on("connection", (client) => relay.#join(client, connectTo(port, "127.0.0.1")));
-    onTestFinished(() => relay.#close());
-    return relay;
-  }
-
-  /**
-   * Cuts the connection on which the next request comes that contains `sign`, when the server answers: it has done what it was
-   * asked, and its client never learns of it. Resolves then.
-   */
-  loseAnswerTo(sign: string): Promise<void> {
-    return new Promise((done) => {
-      this.#losing = { sign, done };
-    });
-  }
-
-  /** Brings nothing any more to those who listen by now, and leaves their connections as they are. */
-  muteListeners(): void {
-    for (const server of this.#listening) server.removeAllListeners("data").resume();
-  }
-
-  #join(client: Socket, server: Socket): void {
-    let lost: (() => void) | undefined;
-    client.on("data", (request: Buffer) => {
-      if (/\bsubscribe\b/i.test(request.toString("latin1"))) this.#listening.add(server);
-      if (this.#losing !== undefined && request.includes(this.#losing.sign)) {
-        lost = this.#losing.done;
-        this.#losing = undefined;
-      }
-      server.write(request);
-    });
-    server.on("data", (answer: Buffer) => {
-      if (lost === undefined) return void client.write(answer);
-      client.destroy();
-      lost();
-    });
-    for (const [one, other] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      this.#sockets.add(one);
-      one.on("error", () => other.destroy());
-      one.on("close", () => {
-        this.#sockets.delete(one);
-        this.#listening.delete(one);
-        other.destroy();
-      });
-    }
-  }
-
-  async #close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#listener.close(resolve));
-  }
 }

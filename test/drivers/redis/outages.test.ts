@@ -6,13 +6,14 @@ import { claim } from "../../../src/drivers/redis/scripts/claim.js";
 import { publish } from "../../../src/drivers/redis/scripts/publish.js";
 import { settle } from "../../../src/drivers/redis/scripts/settle.js";
 import { deferred } from "../../core/support.js";
+import { Relay } from "../../support/relay.js";
 import { until } from "../../support/until.js";
-import { appAt, complete, connect, consume, failure, idle, job, NOW, Relay, serve } from "./outage-support.js";
+import { appAt, complete, connect, consume, failure, idle, job, NOW, serve } from "./outage-support.js";
 
 describe("a connection that is cut", () => {
   test("after a publish that the server took: the outcome is unknown, and the same id makes the retry safe", async () => {
     const server = await serve();
-    const relay = await Relay.before(server.port);
+    const relay = await Relay.before(server.url);
     const { broker, inspector } = await connect(relay.url);
     await broker.publish([job()]);
     const lost = relay.loseAnswerTo(publish.digest);
@@ -27,7 +28,7 @@ describe("a connection that is cut", () => {
 
   test("after a claim that the server granted: the jobs are had again at once, and nothing counts as lost", async () => {
     const server = await serve();
-    const relay = await Relay.before(server.port);
+    const relay = await Relay.before(server.url);
     const { broker } = await connect(relay.url);
     const consumer = await consume(broker);
     expect(await consumer.claim(NOW)).toEqual([]);
@@ -47,7 +48,7 @@ describe("a connection that is cut", () => {
 
   test("or brings nothing any more: it is noticed, and everything is subscribed to again", async () => {
     const server = await serve();
-    const relay = await Relay.before(server.port);
+    const relay = await Relay.before(server.url, /\bsubscribe\b/i);
     // Ten seconds between two signs of life are one here; sockets have their own time.
     const clock: Clock = { ...systemClock, schedule: (done, ms, keep) => systemClock.schedule(done, ms / 10, keep) };
     const { notifier, backend } = await connect(`${relay.url}?timeout=2s`, { clock });
@@ -63,7 +64,7 @@ describe("a connection that is cut", () => {
 
   test("after a settle that the server took: the worker asks again and the result is there, once", async () => {
     const server = await serve();
-    const relay = await Relay.before(server.port);
+    const relay = await Relay.before(server.url);
     const app = appAt(relay.url);
     let runs = 0;
     const count = app.task("count", () => ++runs);

@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createConnection } from "mysql2/promise";
 import { findProgram } from "../programs.js";
 import { type PrivateServer, type Recipe, type Site, startServer } from "../server.js";
+import { SMALL_DISK, withSmallDisk } from "../small-disk.js";
 
 const run = promisify(execFile);
 
@@ -11,6 +13,8 @@ const run = promisify(execFile);
 export interface MysqlServerOptions {
   /** More arguments, such as "--max-connections=5". They come last, so they win. */
   readonly arguments?: readonly string[];
+  /** Beside `test` there is a database `small`, on a disk of so many MiB, which needs `canMount()`. */
+  readonly disk?: number;
 }
 
 /** One mariadbd, whose user root has no password. */
@@ -44,7 +48,14 @@ export async function startMysql(options: MysqlServerOptions = {}): Promise<Mysq
 function mysqlRecipe(options: MysqlServerOptions): Recipe {
   return {
     program: MARIADB,
-    prepare: ({ folder }) => makeSystemTables(folder),
+    prepare: async ({ folder }) => {
+      await makeSystemTables(folder);
+      if (options.disk !== undefined) await mkdir(join(folder, DATA, SMALL_DISK));
+    },
+    command: (path) => [
+      ...(options.disk === undefined ? [] : withSmallDisk(options.disk, join(DATA, SMALL_DISK))),
+      path,
+    ],
     arguments: (site) => [...common(site.folder), ...network(site), ...TUNING, ...(options.arguments ?? [])],
     url: ({ port }) => `mysql://root@127.0.0.1:${port}/test`,
     ask: async ({ port, folder }) => {

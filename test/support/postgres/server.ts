@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
-import { appendFile, chown, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, chmod, chown, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
+import { CERTIFICATE, KEY, makeCertificate } from "../certificate.js";
 import { findProgram, type Program } from "../programs.js";
 import { type PrivateServer, type Recipe, type Site, startServer } from "../server.js";
+import { SMALL_DISK, withSmallDisk } from "../small-disk.js";
 
 const run = promisify(execFile);
 
@@ -14,16 +16,23 @@ export interface PostgresOptions {
   readonly password?: string;
   /** More lines of postgresql.conf, such as "max_connections = 5". They come last, so they win. */
   readonly config?: readonly string[];
+  /** Takes connections with TLS only. Its certificate, which signs itself, is `ca`. */
+  readonly tls?: true;
+  /** All tables are on a disk of so many MiB, which needs `canMount()`. */
+  readonly disk?: number;
 }
 
 /** One PostgreSQL. */
 export interface PostgresServer extends PrivateServer {
   readonly port: number;
-  /** Runs one statement, and answers its rows. */
-  ask(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+  /** The file of the certificate to trust, where it was asked for. */
+  readonly ca: string;
+  /** Runs one statement, or a script, and answers its rows. `url`: in another database. */
+  ask(sql: string, values?: readonly unknown[], url?: string): Promise<Record<string, unknown>[]>;
 }
 
-const USER = "taskwright";
+/** Who may do everything. */
+export const USER = "taskwright";
 
 /** Debian keeps the server's programs of each version in a folder of its own. */
 async function folders(): Promise<string[]> {
@@ -43,9 +52,16 @@ const INITDB: Program = { name: "initdb", package: "postgresql", folders };
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const server = await startServer(await recipe(options));
+  const { port, folder } = server.site;
+  const url = options.tls ? `${server.url}?sslmode=no-verify` : server.url;
+  if (options.disk !== undefined) {
+    await ask(url, `CREATE TABLESPACE small LOCATION '${join(folder, SMALL_DISK)}'`);
+    await ask(url, "ALTER DATABASE postgres SET default_tablespace = small");
+  }
   return Object.assign(server, {
-    port: server.site.port,
-    ask: (sql: string, values: readonly unknown[] = []) => ask(server.url, sql, values),
+    port,
+    ca: join(folder, CERTIFICATE),
+    ask: (sql: string, values: readonly unknown[] = [], other = url) => ask(other, sql, values),
   });
 }
 
@@ -54,7 +70,7 @@ async function recipe(options: PostgresOptions): Promise<Recipe> {
   return {
     program: POSTGRES,
     prepare: (site) => prepare(site, owner, options),
-    command: (path) => [...owner.prefix, path],
+    command: (path) => [...diskOf(options), ...owner.prefix, path],
     arguments: ({ folder }) => ["-D", dataOf(folder)],
     // Fast: sends clients away.
     stopSignal: "SIGINT",
@@ -63,15 +79,19 @@ async function recipe(options: PostgresOptions): Promise<Recipe> {
   };
 }
 
+function diskOf({ disk }: PostgresOptions): string[] {
+  return disk === undefined ? [] : withSmallDisk(disk, SMALL_DISK);
+}
+
 /** PostgreSQL refuses to run as root. */
-interface Owner {
+export interface Owner {
   readonly uid: number;
   readonly gid: number;
   /** Begins commands that are to be run as this user. */
   readonly prefix: readonly string[];
 }
 
-async function ownerOfServers(): Promise<Owner> {
+export async function ownerOfServers(): Promise<Owner> {
   const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()];
   if (uid !== 0) return { uid, gid, prefix: [] };
   // Made by Debian's package, which may have to be installed first.
@@ -84,11 +104,26 @@ async function ownerOfServers(): Promise<Owner> {
 async function prepare({ folder, port }: Site, owner: Owner, options: PostgresOptions): Promise<void> {
   const data = dataOf(folder);
   await mkdir(data);
-  for (const path of [folder, data]) await chown(path, owner.uid, owner.gid);
+  const disk = options.disk === undefined ? [] : [join(folder, SMALL_DISK)];
+  for (const path of disk) await mkdir(path);
+  for (const path of [folder, data, ...disk]) await chown(path, owner.uid, owner.gid);
   const [program, ...args] = [...owner.prefix, await findProgram(INITDB), "-D", data, "-U", USER, "-A", "trust"];
   await run(program as string, [...args, "--no-sync", "-E", "UTF8", "--locale=C"], { cwd: data });
   await appendFile(join(data, "postgresql.conf"), `${configuration(port, options).join("\n")}\n`);
   if (options.password !== undefined) await askForPassword(data, owner, options.password);
+  if (options.tls) await askForTls(folder, data, owner);
+}
+
+async function askForTls(folder: string, data: string, owner: Owner): Promise<void> {
+  await makeCertificate(folder);
+  const [certificate, key] = [join(folder, CERTIFICATE), join(folder, KEY)];
+  // It takes no key that others may read.
+  await chmod(key, 0o600);
+  await chown(key, owner.uid, owner.gid);
+  const lines = ["ssl = on", `ssl_cert_file = '${certificate}'`, `ssl_key_file = '${key}'`];
+  await appendFile(join(data, "postgresql.conf"), `${lines.join("\n")}\n`);
+  const rules = join(data, "pg_hba.conf");
+  await writeFile(rules, (await readFile(rules, "utf8")).replaceAll(/^host /gm, "hostssl "));
 }
 
 function configuration(port: number, { config = [] }: PostgresOptions): string[] {
@@ -124,11 +159,13 @@ function dataOf(folder: string): string {
   return join(folder, "data");
 }
 
-async function ask(url: string, sql: string, values: readonly unknown[]): Promise<Record<string, unknown>[]> {
+async function ask(url: string, sql: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    return (await client.query(sql, [...values])).rows as Record<string, unknown>[];
+    // With values, even none, a script of several statements is refused.
+    const asked = values.length === 0 ? client.query(sql) : client.query(sql, [...values]);
+    return (await asked).rows as Record<string, unknown>[];
   } finally {
     await client.end();
   }

@@ -1,18 +1,24 @@
 import { chmod, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CERTIFICATE, KEY, makeCertificate } from "../certificate.js";
 import { findProgram } from "../programs.js";
 import { type PrivateServer, type Recipe, type Site, startServer } from "../server.js";
+import { until } from "../until.js";
 import { COOKIE, evaluate } from "./erlang.js";
 
 /** What a RabbitMQ of a test's own can differ in. */
 export interface RabbitmqOptions {
   /** More lines of rabbitmq.conf, such as "channel_max = 10". */
   readonly config?: readonly string[];
+  /** It listens with TLS only. */
+  readonly tls?: boolean;
 }
 
 /** One RabbitMQ node. */
 export interface RabbitmqServer extends PrivateServer {
   readonly port: number;
+  /** The file of the certificate to trust, with `tls`. */
+  readonly ca: string;
   /** Evaluates Erlang in it, and answers what it gives, as Erlang prints it. */
   evaluate(expression: string): Promise<string>;
   /** Makes an empty virtual host, and answers its URL. */
@@ -20,8 +26,8 @@ export interface RabbitmqServer extends PrivateServer {
   removeVhost(name: string): Promise<void>;
   /** Ends all client connections, as an operator would. */
   closeConnections(): Promise<void>;
-  /** Raises, or ends, the alarm that its memory is full. */
-  alarm(raised: boolean): Promise<void>;
+  /** Raises, or ends, the alarm that its memory, or its disk, is full. Resolves when every connection knows of it. */
+  alarm(raised: boolean, resource?: "memory" | "disk"): Promise<void>;
 }
 
 /** The program behind the wrapper that would only run it as the user `rabbitmq`, in the one system-wide folder. */
@@ -42,6 +48,7 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
   const all = `<<".*">>`;
   return Object.assign(server, {
     port,
+    ca: join(server.site.folder, CERTIFICATE),
     evaluate: ask,
     addVhost: async (name: string) => {
       await ask(`rabbit_vhost:add(<<"${name}">>, <<"tests">>)`);
@@ -53,14 +60,20 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
     removeVhost: async (name: string) => void (await ask(`rabbit_vhost:delete(<<"${name}">>, <<"tests">>)`)),
     closeConnections: async () =>
       void (await ask(`[rabbit_networking:close_connection(P, "for a test") || P <- rabbit_networking:connections()]`)),
-    alarm: async (raised: boolean) => {
-      const id = "{resource_limit, memory, node()}";
+    alarm: async (raised: boolean, resource: "memory" | "disk" = "memory") => {
+      const id = `{resource_limit, ${resource}, node()}`;
       await ask(raised ? `rabbit_alarm:set_alarm({${id}, []})` : `rabbit_alarm:clear_alarm(${id})`);
+      // Connections learn of it one after another; until then they take what is published.
+      await until("every connection to know of the alarm", async () => {
+        const states = await ask("[rabbit_reader:info(P, [state]) || P <- rabbit_networking:local_connections()]");
+        return (raised ? /running/ : /block/).test(states) ? undefined : true;
+      });
     },
   });
 }
 
 function recipe(options: RabbitmqOptions): Recipe {
+  const [scheme, listener] = options.tls ? ["amqps", "'amqp/ssl'"] : ["amqp", "amqp"];
   return {
     program: RABBITMQ,
     version: rabbitmqVersion,
@@ -69,14 +82,14 @@ function recipe(options: RabbitmqOptions): Recipe {
     environment,
     // No epmd: it would stay when the node ends, and is one for all of a machine.
     arguments: ({ port }) => ["-noinput", "-start_epmd", "false", "-erl_epmd_port", String(port + DIST)],
-    url: ({ port }) => `amqp://guest:guest@127.0.0.1:${port}`,
+    url: ({ port }) => `${scheme}://guest:guest@127.0.0.1:${port}`,
     ask: async ({ port }, pid) => {
       const answer = await evaluate(port + DIST, "{os:getpid(), rabbit:is_running()}");
       if (!answer.includes(`"${pid}"`)) throw new Error(`another node listens on port ${port + DIST}`);
       if (!answer.includes("true")) throw new Error("it is still starting");
       await evaluate(
         port + DIST,
-        `true = lists:member(${port}, [P || {listener, _, amqp, _, _, P, _} <- rabbit_networking:active_listeners()])`,
+        `true = lists:member(${port}, [P || {listener, _, ${listener}, _, _, P, _} <- rabbit_networking:active_listeners()])`,
       );
     },
   };
@@ -89,9 +102,10 @@ export async function rabbitmqVersion(): Promise<string> {
   return (folder ?? "rabbitmq_server").replace("rabbitmq_server-", "rabbitmq-server ");
 }
 
-async function prepare({ port, folder }: Site, { config = [] }: RabbitmqOptions): Promise<void> {
+async function prepare({ port, folder }: Site, { config = [], tls = false }: RabbitmqOptions): Promise<void> {
+  if (tls) await makeCertificate(folder);
   const lines = [
-    `listeners.tcp.1 = 127.0.0.1:${port}`,
+    ...(tls ? tlsListener(port, folder) : [`listeners.tcp.1 = 127.0.0.1:${port}`]),
     "log.console = true",
     "log.console.level = warning",
     // The machine is others' too: what it lacks is none of a test's business.
@@ -103,6 +117,15 @@ async function prepare({ port, folder }: Site, { config = [] }: RabbitmqOptions)
   await writeFile(join(folder, "enabled_plugins"), "[].\n");
   await writeFile(join(folder, ".erlang.cookie"), COOKIE);
   await chmod(join(folder, ".erlang.cookie"), 0o400);
+}
+
+function tlsListener(port: number, folder: string): string[] {
+  const files = { cacertfile: CERTIFICATE, certfile: CERTIFICATE, keyfile: KEY };
+  return [
+    "listeners.tcp = none",
+    `listeners.ssl.1 = 127.0.0.1:${port}`,
+    ...Object.entries(files).map(([name, file]) => `ssl_options.${name} = ${join(folder, file)}`),
+  ];
 }
 
 /** A node is told by its environment where everything is; each has a name and a folder of its own. */

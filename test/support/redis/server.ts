@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CERTIFICATE, KEY, makeCertificate } from "../certificate.js";
 import { type PrivateServer, type Recipe, type Site, startServer } from "../server.js";
 import { type Address, ask } from "./ask.js";
-import { CERTIFICATE, KEY, makeCertificate } from "./certificate.js";
 
 /** What a Redis of a test's own can differ in. */
 export interface RedisOptions {

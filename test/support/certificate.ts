@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { findProgram } from "../programs.js";
+import { findProgram } from "./programs.js";
 
 const run = promisify(execFile);
 

@@ -1,0 +1,3 @@
+import { testWorkers } from "./suite.js";
+
+testWorkers("rabbitmq+postgres");
