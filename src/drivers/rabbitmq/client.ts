@@ -61,6 +61,8 @@ interface QueueState {
 export interface Channel {
   on(event: string, listener: (...args: never[]) => void): unknown;
   assertQueue(queue: string, options: Declaration): Promise<QueueState>;
+  /** All that are in hand go back into their queues with `requeue`. */
+  nackAll(requeue?: boolean): void;
   checkQueue(queue: string): Promise<QueueState>;
   checkExchange(exchange: string): Promise<unknown>;
   assertExchange(exchange: string, type: string, options: Declaration): Promise<unknown>;

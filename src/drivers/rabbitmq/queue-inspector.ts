@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DeadReason } from "../../contracts/broker.js";
 import type { JobRecord } from "../../contracts/inspector.js";
 import type { QueueInspector, QueueLength } from "../../contracts/queue-inspector.js";
@@ -22,13 +23,15 @@ const REASONS: readonly string[] = [
   "invalid-result",
 ] satisfies DeadReason[];
 
-/** A dead letter in hand: it goes back as it was when the channel closes, unless it is acknowledged. */
+/** For how long, in ms, one who has looked waits for the queue to have its letters again. */
+const TAKING_BACK = 1000;
+/** How often, in ms, the queue is asked. */
+const ASK_AGAIN = 10;
+
+/** A dead letter in hand: it goes back as it was, unless it is taken out. */
 type Letter = Message;
 
-/**
- * Looks into queues by taking all that is in them and giving it back, in its order, by closing the channel. While one looks,
- * another sees nothing there.
- */
+/** Looks into queues by taking all that is in them and giving it back, in its order. While one looks, another sees nothing there. */
 export class RabbitmqQueueInspector implements QueueInspector {
   readonly #link: Link;
   readonly #mailer: Mailer;
@@ -54,7 +57,7 @@ export class RabbitmqQueueInspector implements QueueInspector {
   }
 
   retry(queue: string, ids: readonly string[]): Promise<string[]> {
-    return this.#look(queue, MOST, async (letters, channel) => {
+    return this.#look(queue, MOST, async (letters, takeOut) => {
       const found = letters.filter((one) => ids.includes(readMessage(one).id));
       const mails = found.map((one) => {
         const delivered = fresh(one);
@@ -65,16 +68,16 @@ export class RabbitmqQueueInspector implements QueueInspector {
       return found.flatMap((one, index) => {
         const failure = failures[index];
         if (failure !== undefined) throw failure;
-        channel.ack(one);
+        takeOut(one);
         return [readMessage(one).id];
       });
     });
   }
 
   discard(queue: string, ids: readonly string[]): Promise<string[]> {
-    return this.#look(queue, MOST, async (letters, channel) => {
+    return this.#look(queue, MOST, async (letters, takeOut) => {
       const found = letters.filter((one) => ids.includes(readMessage(one).id));
-      for (const one of found) channel.ack(one);
+      for (const one of found) takeOut(one);
       return found.map((one) => readMessage(one).id);
     });
   }
@@ -85,19 +88,26 @@ export class RabbitmqQueueInspector implements QueueInspector {
     return this.#onChannel(async (channel) => (await channel.purgeQueue(name)).messageCount);
   }
 
-  /** Takes up to `max` dead letters, lets `act` have them, and gives back those that it has not acknowledged. */
-  async #look<T>(queue: string, max: number, act: (letters: Letter[], channel: Channel) => Promise<T[]>): Promise<T[]> {
+  /** Takes up to `max` dead letters, lets `act` have them, and gives back those that it has not taken out. */
+  async #look<T>(
+    queue: string,
+    max: number,
+    act: (letters: Letter[], takeOut: (letter: Letter) => void) => Promise<T[]>,
+  ): Promise<T[]> {
     const name = deadQueueOf(queue);
     const length = await this.#length(name);
     if (length === undefined || length === 0) return [];
     return this.#onChannel(async (channel) => {
-      const letters: Letter[] = [];
-      while (letters.length < Math.min(max, length)) {
-        const letter = await channel.get(name);
-        if (letter === false) break;
-        letters.push(letter);
+      const letters = await takeAll(channel, name, Math.min(max, length));
+      let left = letters.length;
+      try {
+        return await act(letters, (letter) => {
+          channel.ack(letter);
+          left--;
+        });
+      } finally {
+        await giveBack(channel, name, left);
       }
-      return act(letters, channel);
     });
   }
 
@@ -124,6 +134,28 @@ export class RabbitmqQueueInspector implements QueueInspector {
     } catch (error) {
       throw toTaskwrightError(error, this.#link.options.location, "unknown");
     }
+  }
+}
+
+async function takeAll(channel: Channel, queue: string, max: number): Promise<Letter[]> {
+  const letters: Letter[] = [];
+  while (letters.length < max) {
+    const letter = await channel.get(queue);
+    if (letter === false) break;
+    letters.push(letter);
+  }
+  return letters;
+}
+
+/**
+ * Resolves when the queue has them again: quorum queues have them some milliseconds after they are told, and who looked
+ * again meanwhile would find none.
+ */
+async function giveBack(channel: Channel, queue: string, count: number): Promise<void> {
+  if (count === 0) return;
+  channel.nackAll(true);
+  for (const until = Date.now() + TAKING_BACK; Date.now() < until; await sleep(ASK_AGAIN)) {
+    if ((await channel.checkQueue(queue)).messageCount >= count) return;
   }
 }
 

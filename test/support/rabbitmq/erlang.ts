@@ -14,7 +14,8 @@ const ERL_CALL = { name: "erl_call", package: "erlang-base" };
  */
 export async function evaluate(distPort: number, expression: string): Promise<string> {
   const path = await findProgram(ERL_CALL);
-  const call = spawn(path, ["-c", COOKIE, "-address", `127.0.0.1:${distPort}`, "-timeout", "10", "-e"]);
+  // A name of its own (-r): a node turns away whom it thinks it is connected to already.
+  const call = spawn(path, ["-r", "-c", COOKIE, "-address", `127.0.0.1:${distPort}`, "-timeout", "10", "-e"]);
   let said = "";
   call.stdout.on("data", (chunk: Buffer) => {
     said += chunk.toString();
