@@ -19,7 +19,7 @@ export default defineConfig({
     // The suites of drivers mostly wait for servers: one file more than there are cores, so that none of these is idle.
     maxWorkers: availableParallelism() + 1,
     // A few tests start processes; on a busy machine of two cores one start takes up to a second.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
   },
 });

@@ -8,9 +8,10 @@ import type { Job, ResultWait } from "../job/handle.js";
  * const sum = await add.enqueue(2, 3).result(); // 5
  */
 export class PendingJob<R> extends Promise<Job<R>> {
-  /** `then` and its kin give plain promises. */
-  static override get [Symbol.species](): PromiseConstructor {
-    return Promise;
+  // To `await` and `then` it is a plain promise: of a subclass they would make three more, which took 0.7 of the 3.5
+  // microseconds of a call.
+  static {
+    Object.defineProperty(PendingJob.prototype, "constructor", { value: Promise });
   }
 
   /** Waits for the job to be enqueued, then for its result; see `Job.result`. */

@@ -17,6 +17,8 @@ const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Into how many steps a wait is cut, so that it ends soon after what it waits for. */
 const STEPS = 50;
+/** How many claims may find nothing before the job that they wait for counts as missing. */
+const PATIENCE = 5;
 
 /** The queue of all jobs whose queue does not matter. */
 export const QUEUE = "work";
@@ -181,7 +183,7 @@ export class CaseContext {
     });
   }
 
-  /** Claims exactly `count` jobs, waiting for each of them a little. */
+  /** Claims exactly `count` jobs, waiting a little for each of them, and on a busy machine some more. */
   async take(
     consumer: Consumer,
     count: number,
@@ -189,9 +191,9 @@ export class CaseContext {
     wait = 5 * this.unit,
   ): Promise<ClaimedJob[]> {
     const jobs: ClaimedJob[] = [];
-    while (jobs.length < count) {
+    for (let patience = PATIENCE; jobs.length < count && patience > 0; ) {
       const more = await this.within(consumer.claim({ queues, max: count - jobs.length, wait }), 4 * wait);
-      if (more.length === 0) break;
+      if (more.length === 0) patience--;
       jobs.push(...more);
     }
     assert.equal(jobs.length, count, `claimed ${jobs.length} jobs of ${count}`);

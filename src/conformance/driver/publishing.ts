@@ -202,7 +202,7 @@ async function exactLedger(c: CaseContext): Promise<void> {
       await c.complete(consumer, jobs);
     }
   };
-  await c.within(Promise.all(consumers.map(work)), 100 * c.unit);
+  await c.within(Promise.all(consumers.map(work)), 500 * c.unit);
   assert.equal(claimed.length, published.size);
   assert.deepEqual(new Set(claimed), published);
 }

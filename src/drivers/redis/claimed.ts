@@ -19,11 +19,16 @@ export interface Claimed {
   readonly time: number;
   /** Epoch ms at which the next job of these queues is due. */
   readonly nextDue: number | undefined;
+  /** Nothing was claimed: a job may have been handed over already. */
+  readonly handed: boolean;
 }
 
+/** In the place of when the next job is due. */
+const HANDED = -2;
+
 /**
- * Reads `{time, when the next is due or -1, {index of the queue from 1, ids, records, histories or none}, ...}`. A job whose
- * record is gone is left out: its lease passes, and the sweep forgets it.
+ * Reads `{time, when the next is due, or -1, or -2 where a job may have been handed over, {index of the queue from 1, ids,
+ * records, histories or none}, ...}`. A job whose record is gone is left out: its lease passes, and the sweep forgets it.
  */
 export function readClaim(answer: Buffer, queues: readonly string[], token: string): Claimed {
   const reader = new Reader(answer);
@@ -36,7 +41,25 @@ export function readClaim(answer: Buffer, queues: readonly string[], token: stri
     const queue = queues[Number(reader.read()) - 1] ?? "";
     readLine(answer, reader, { queue, token, time }, jobs);
   }
-  return { jobs, time, nextDue: nextDue >= 0 ? nextDue : undefined };
+  return { jobs, time, nextDue: nextDue >= 0 ? nextDue : undefined, handed: nextDue === HANDED };
+}
+
+/** A job that was handed over to a claim that waited. */
+interface Handed {
+  readonly token: string;
+  readonly jobs: readonly ClaimedJob[];
+}
+
+/**
+ * Reads the token of a claim that waited, then the answer to it.
+ *
+ * @param waiting - The queues of the claims that wait, by their tokens. Nothing is read for others.
+ */
+export function readHanded(message: Buffer, waiting: ReadonlyMap<string, readonly string[]>): Handed | undefined {
+  const reader = new Reader(message);
+  const token = String(reader.read());
+  const queues = waiting.get(token);
+  return queues && { token, jobs: readClaim(message.subarray(reader.at), queues, token).jobs };
 }
 
 /** What the jobs of one line have in common. */

@@ -16,6 +16,7 @@ import { decodeId } from "../../job/id-bytes.js";
 import { Waits } from "../common/waits.js";
 import { batches, LARGEST_BATCH } from "./batches.js";
 import { type Claimed, keyOf, readClaim } from "./claimed.js";
+import { Expected } from "./expected.js";
 import { claim } from "./scripts/claim.js";
 import { extend } from "./scripts/extend.js";
 import { leave } from "./scripts/leave.js";
@@ -40,7 +41,7 @@ export interface Shared {
 
 /**
  * Claims, extends and settles for one worker. It waits without asking: a claim that finds nothing notes the consumer as
- * idle, and whoever makes a job claimable tells one idle consumer through that one's own channel.
+ * idle, and whoever makes a job claimable tells one idle consumer through that one's own channel, or hands it over.
  */
 export class RedisConsumer implements Consumer {
   readonly #shared: Shared;
@@ -51,12 +52,10 @@ export class RedisConsumer implements Consumer {
   #stopListening: Unsubscribe = () => {};
   /** Ends the waits of pending claims. */
   readonly #waits: Waits;
-  /** Tokens of claims whose answer never came: what they leased is asked for again. */
-  readonly #unanswered = new Set<string>();
+  readonly #expected = new Expected();
   #claims = 0;
   /** Grows with each message that there may be work. */
   #generation = 0;
-  #noted = false;
   #closed = false;
 
   private constructor(shared: Shared, options: ConsumeOptions, onClose: (closed: RedisConsumer) => void) {
@@ -78,8 +77,9 @@ export class RedisConsumer implements Consumer {
   }
 
   #hear(message: Buffer | undefined): void {
-    if (message?.[0] === CANCEL) this.#options.onCancel([decodeId(message.subarray(1))]);
-    else this.#wake();
+    if (message?.[0] === CANCEL) return this.#options.onCancel([decodeId(message.subarray(1))]);
+    if (message?.[0] === HANDED) this.#expected.receive(message.subarray(1));
+    this.#wake();
   }
 
   #wake(): void {
@@ -91,47 +91,70 @@ export class RedisConsumer implements Consumer {
     const { clock } = this.#shared;
     const deadline = clock.now() + request.wait;
     for (;;) {
-      if (this.#closed || request.signal?.aborted) return [];
-      if (this.#unanswered.size > 0) {
-        const lost = await this.#reclaim();
-        if (lost.length > 0) return lost;
-      }
       const generation = this.#generation;
+      if (this.#closed) return [];
+      if (request.signal?.aborted) return this.#waitNoMore();
+      const come = await this.#come();
+      if (come.length > 0) return come;
       const left = deadline - clock.now();
       const claimed = await this.#claimNow(request, Math.max(0, left));
+      if (claimed.handed) continue;
       const { jobs } = claimed;
-      if (jobs.length > 0 || left <= 0 || this.#closed || request.signal?.aborted) return jobs;
+      if (jobs.length > 0 || left <= 0) return jobs;
       // A message may be faster than the answer that it follows.
-      if (generation === this.#generation) await this.#waits.wait(Math.min(left, nextDueOf(claimed)), request.signal);
+      if (generation === this.#generation && !request.signal?.aborted)
+        await this.#waits.wait(Math.min(left, nextDueOf(claimed)), request.signal);
     }
   }
 
   async #claimNow({ queues, max }: ClaimRequest, wait: number): Promise<Claimed> {
     const { server } = this.#shared;
+    const expected = this.#expected;
     const token = this.#nextToken();
-    const noted = this.#noted;
     const limit = Math.min(max, LARGEST_BATCH);
+    const waited = expected.waits;
     const lasts = wait === 0 ? 0 : Math.ceil(wait + SLACK);
-    const args = [this.#id, token, this.#options.lease, limit, lasts, noted, queues];
+    if (lasts > 0) expected.wait(token, queues);
+    const args = [this.#id, token, this.#options.lease, limit, lasts, waited, queues];
     const answer = await server.run(claim, args).catch((error: unknown) => {
-      if (error instanceof TaskwrightError && error.outcome === "unknown") this.#unanswered.add(token);
+      if (error instanceof TaskwrightError && error.outcome === "unknown") expected.lose(token);
       throw error;
     });
     const claimed = readClaim(server.expectBytes(answer), queues, token);
     server.noteTime(claimed.time);
-    this.#noted = claimed.jobs.length === 0 && (noted || lasts > 0);
+    if (claimed.handed) expected.handedOver(token);
+    else if (claimed.jobs.length > 0 || lasts === 0) expected.waitNoMore();
+    else expected.waitOnly(token);
     return claimed;
   }
 
-  /** Jobs that an earlier claim leased while its answer was lost on the way. Their leases would only pass. */
-  async #reclaim(): Promise<ClaimedJob[]> {
-    if (this.#unanswered.size === 0) return [];
-    const [token = ""] = this.#unanswered;
+  /** Jobs that were handed over, or that an earlier claim leased while its answer was lost on the way. */
+  async #come(): Promise<ClaimedJob[]> {
+    const come = this.#expected.take();
+    for (let token = this.#expected.unanswered; token !== undefined; token = this.#expected.unanswered) {
+      if (come.length > 0) break;
+      come.push(...(await this.#reclaim(token)));
+    }
+    return come;
+  }
+
+  async #reclaim(token: string): Promise<ClaimedJob[]> {
     const { server } = this.#shared;
-    const answer = await server.run(reclaim, [token, this.#options.lease, this.#options.queues]);
-    this.#unanswered.delete(token);
-    const { jobs } = readClaim(server.expectBytes(answer), this.#options.queues, token);
-    return jobs.length > 0 ? jobs : this.#reclaim();
+    const { lease, queues } = this.#options;
+    const answer = await server.run(reclaim, [token, lease, queues]);
+    this.#expected.answered(token);
+    return readClaim(server.expectBytes(answer), queues, token).jobs;
+  }
+
+  /** Ends the wait at the server, where others would hand jobs over, and answers what has come until then. */
+  async #waitNoMore(): Promise<ClaimedJob[]> {
+    const { server } = this.#shared;
+    if (this.#expected.waits && server.client.ready) {
+      const waited = Number(await server.run(leave, [this.#id, this.#options.queues]));
+      if (waited === 0) this.#expected.handedOver();
+      else this.#expected.waitNoMore();
+    }
+    return this.#come();
   }
 
   /** Names the consumer, then the claim, then for inspection the worker. */
@@ -170,15 +193,17 @@ export class RedisConsumer implements Consumer {
     if (this.#closed) return;
     this.#closed = true;
     this.#wake();
+    // Those that nobody takes any more need not wait for their leases to pass; without a server they have to.
+    const come = await this.#waitNoMore().catch(() => []);
+    if (come.length > 0) await this.settle(come.map((lease) => ({ kind: "release", lease, delay: 0 }))).catch(() => {});
     this.#stopListening();
     this.#onClose(this);
-    if (!this.#noted || !this.#shared.server.client.ready) return;
-    // Only so that nobody tells it of work that another could do; the note ends by itself.
-    await this.#shared.server.run(leave, [this.#id, this.#options.queues]).catch(() => {});
   }
 }
 
+/** What messages begin with. Others say that there is work. */
 const CANCEL = "c".charCodeAt(0);
+const HANDED = "j".charCodeAt(0);
 
 /** Milliseconds until the next job is due. */
 function nextDueOf({ time, nextDue }: Claimed): number {

@@ -30,10 +30,9 @@ test.each(["classic", "quorum"] as const)(
       const late = at - since - Number(id.split("-")[0]);
       expect(late).toBeGreaterThanOrEqual(-1);
       // Two busy cores; a delay that stood behind an hour would be an hour late.
-      expect(late).toBeLessThan(1500);
+      expect(late).toBeLessThan(5000);
     }
   },
-  30_000,
 );
 
 test("a delayed job comes to its own queue with its own priority, whatever the queue's name, and waits in no worker", async () => {

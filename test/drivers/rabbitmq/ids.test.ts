@@ -78,7 +78,7 @@ describe("a job of which two copies are there", () => {
     const known = "a job came once more after it had completed; it does not run again";
     await until("its return", async () => (logger.messages("debug").includes(known) ? true : undefined));
     expect(runs).toBe(2);
-  }, 30_000);
+  });
 });
 
 describe("a job whose worker lost its connection", () => {

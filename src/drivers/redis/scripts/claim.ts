@@ -4,15 +4,17 @@ import { script } from "./script.js";
  * Leases jobs. Arguments: `{consumer, token, lease, max, wait, was waiting, queues}`. Answers, packed, `{time, when the next
  * job is due or -1, {index of the queue, ids, records, histories or nothing}, ...}`. What is claimed is leased under the
  * token; its attempt needs no writing down, because it is the one after those in the history. A consumer that finds
- * nothing and will wait is noted as idle in the same step, so no job can come in between.
+ * nothing and will wait is noted as idle in the same step, so no job can come in between. Where it was waiting and is noted
+ * no longer, it may have been handed a job: the answer is `{time, -2}`, and nothing is claimed.
  *
  * Called by `Consumer.claim`. Five commands for each line that is not empty, two for a queue that is.
  */
 export const claim = script(`
 local consumer, token, lease, max, wait, waited, queues = unpack(args)
+local HANDED = '-2'
+if waited and call('DEL', P .. 'waiter:' .. consumer) == 0 then return cmsgpack.pack({tostring(now), HANDED}) end
 promote()
 local found, left = {tostring(now), '-1'}, max
-local value = string.format('%013d', now + lease) .. token
 local someHistory = call('EXISTS', P .. 'history') == 1
 
 -- Leaves out the entries that no longer count.
@@ -26,14 +28,8 @@ local function counting(queue, ids)
   return kept
 end
 
-local function hold(index, queue, ids)
-  local held = {}
-  for at, id in ipairs(ids) do
-    held[2 * at - 1] = id
-    held[2 * at] = value
-  end
-  many('HSET', P .. 'held:' .. queue, held)
-  call('ZADD', P .. 'leases', 'LT', now + lease, queue)
+local function take(index, queue, ids)
+  hold(queue, ids, token, lease)
   local records = call('HMGET', P .. 'jobs', unpack(ids))
   local histories = someHistory and call('HMGET', P .. 'history', unpack(ids)) or {}
   found[#found + 1] = {index, ids, records, histories}
@@ -48,7 +44,7 @@ local function drain(index, queue, flags)
       if #popped < left then flags = bit.bxor(flags, line) end
       local ids = counting(queue, popped)
       left = left - #ids
-      if #ids > 0 then hold(index, queue, ids) end
+      if #ids > 0 then take(index, queue, ids) end
     end
   end
   return flags
@@ -65,15 +61,13 @@ for index, queue in ipairs(queues) do
 end
 
 if left < max then
-  -- It is idle no longer; whoever waits now has to watch the clock instead of it.
   if waited then
-    for _, queue in ipairs(queues) do
-      call('ZREM', P .. 'idle:' .. queue, consumer)
-      if call('ZSCORE', P .. 'due', queue) then wake(queue, 1) end
-    end
+    for _, queue in ipairs(queues) do call('ZREM', P .. 'idle:' .. queue, consumer) end
+    watchClock(queues)
   end
 elseif wait > 0 then
   local first
+  call('SET', P .. 'waiter:' .. consumer, cmsgpack.pack({token, lease, queues}), 'PX', wait)
   for _, queue in ipairs(queues) do
     call('ZADD', P .. 'idle:' .. queue, now + wait, consumer)
     call('PEXPIRE', P .. 'idle:' .. queue, wait)

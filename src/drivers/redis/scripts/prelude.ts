@@ -17,6 +17,7 @@
  *     leases           zset    queue -> when the first of its leases passes, or earlier
  *     dead:<queue>     zset    id -> when it died
  *     idle:<queue>     zset    consumer -> until when it waits for a job
+ *     waiter:<consumer> string terms of its claim: token, lease, queues; there while it waits
  *     outcome:<id>     string  state (1), attempt (4), body; or in outcomes:<begin of the id>, see keeping.ts
  *     report:<name>      hash    v: version, p: progress;  log:<name>  list  lines
  *     entries          zset    keys of the coordinator;  entry:<key>  string  version (8), value;  counter:<key>
@@ -75,16 +76,51 @@ local function setHistory(id, history)
   call('HSET', P .. 'history', id, cmsgpack.pack(history))
 end
 
--- Tells consumers that wait that there is work: as many as there are jobs, each of them by its own channel, the one that
--- has waited longest first. One that is gone hears nothing, so the next is told (a cluster does not say who heard).
-local function wake(queue, jobs)
-  while jobs > 0 do
+local function indexOf(values, wanted)
+  for index, value in ipairs(values) do
+    if value == wanted then return index end
+  end
+end
+
+-- The consumer that has waited longest for jobs of a queue, the terms of its claim, and the queue's index in them. Notes of
+-- those that wait no longer, or for other queues, are dropped.
+local function nextIdle(queue)
+  while true do
     local idle = call('ZPOPMIN', P .. 'idle:' .. queue)
     if #idle == 0 then return end
-    if tonumber(idle[2]) >= now then
-      if call('PUBLISH', CHANNEL .. 'worker:' .. idle[1], 'w') > 0 or CLUSTER then jobs = jobs - 1 end
-    end
+    local packed = call('GET', P .. 'waiter:' .. idle[1])
+    local terms = packed and cmsgpack.unpack(packed)
+    local index = terms and indexOf(terms[3], queue)
+    if index then return idle[1], terms, index end
   end
+end
+
+-- Tells consumers that wait that there is work: as many as there are jobs, each of them by its own channel. One that is gone
+-- hears nothing, so the next is told (a cluster does not say who heard).
+local function wake(queue, jobs)
+  while jobs > 0 do
+    local consumer = nextIdle(queue)
+    if not consumer then return end
+    if call('PUBLISH', CHANNEL .. 'worker:' .. consumer, 'w') > 0 or CLUSTER then jobs = jobs - 1 end
+  end
+end
+
+-- One that waited for jobs of these queues does so no longer: whoever waits now has to watch the clock instead of it.
+local function watchClock(queues)
+  for _, queue in ipairs(queues) do
+    if call('ZSCORE', P .. 'due', queue) then wake(queue, 1) end
+  end
+end
+
+-- Leases jobs for so many ms.
+local function hold(queue, ids, token, lease)
+  local held, value = {}, string.format('%013d', now + lease) .. token
+  for at, id in ipairs(ids) do
+    held[2 * at - 1] = id
+    held[2 * at] = value
+  end
+  many('HSET', P .. 'held:' .. queue, held)
+  call('ZADD', P .. 'leases', 'LT', now + lease, queue)
 end
 
 -- Puts ids in a line: at its end, or with LPUSH at its front.
