@@ -58,6 +58,8 @@ export class Route {
   readonly at: OpenDriver;
   /** Where outcomes are kept, if anywhere. */
   readonly backendAt: OpenDriver | undefined;
+  /** Where this process waits for outcomes, with a backend that answers callers. */
+  readonly replyTo: string | undefined;
   readonly #watch: OutcomeWatch | undefined;
   #access: OpenAccess | undefined;
   #closed = false;
@@ -78,6 +80,7 @@ export class Route {
     this.#queues = queues;
     this.atomicOutcomes = backendAt === at && at.driver.capabilities.atomicOutcomes;
     const backend = backendAt?.connection.backend;
+    this.replyTo = backend?.replyTo;
     this.#watch = backend && new OutcomeWatch(backend, backendAt?.connection.notifier, clock);
     const lanes = at.driver.capabilities.pipelining ? LANES : 1;
     this.#publishing = new Batcher((items) => this.#flush(items, false), PUBLISH_BATCH / lanes, lanes);

@@ -83,12 +83,10 @@ export class Enqueuer {
     options: ResolvedOptions,
     send: (at: JobAccess, args: Args, options: ResolvedOptions) => MaybePromise<T>,
   ): MaybePromise<T> {
-    const at = after(this.#connected(), (runtime) =>
-      after(
-        routeFor(runtime, options, queueIn(runtime, definition, options)),
-        (route): JobAccess => ({ runtime, route }),
-      ),
-    );
+    const runtime = this.#connected();
+    const at = isPromise(runtime)
+      ? runtime.then((open) => accessTo(open, definition, options))
+      : accessTo(runtime, definition, options);
     if (!isPromise(at)) return send(at, args, options);
     // By the time it is open a synchronous transaction is over; one that answers with promises is waited in.
     if (options.tx !== undefined && !isAsynchronous(options.tx))
@@ -201,6 +199,11 @@ class Sending<R> implements Publishing {
   }
 }
 
+function accessTo(runtime: Runtime, definition: TaskDefinition, options: ResolvedOptions): MaybePromise<JobAccess> {
+  const route = routeFor(runtime, options, queueIn(runtime, definition, options));
+  return isPromise(route) ? route.then((open) => ({ runtime, route: open })) : { runtime, route };
+}
+
 function prepareAll(at: JobAccess, calls: readonly Call[]): MaybePromise<Prepared[]> {
   const prepared = calls.map((call) => prepare(at, call));
   return prepared.some(isPromise) ? Promise.all(prepared) : (prepared as Prepared[]);
@@ -223,7 +226,7 @@ function encode({ route }: JobAccess, call: Call, message: OutgoingMessage): Pre
   const { definition } = call;
   const broadcast = isBroadcast(call);
   if (broadcast) refuseChanges(message);
-  const job = route.protocol.encode(message, route.backend?.replyTo);
+  const job = route.protocol.encode(message, route.replyTo);
   const { driver } = route.at;
   if (!fits(job.body.length, driver)) throw tooLong(`a job of task "${message.task}"`, job.body.length, driver);
   return { definition, broadcast, message, job };

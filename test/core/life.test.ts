@@ -315,7 +315,7 @@ describe("processes", () => {
     onTestFinished(() => folder.remove());
     const path = join(folder.path, "script.ts");
     await writeFile(path, source.replaceAll("@/", `${root}src/`));
-    const { stdout } = await run(process.execPath, [jiti, path], { cwd: folder.path, timeout: 20_000 });
+    const { stdout } = await run(process.execPath, [jiti, path], { cwd: folder.path, timeout: 60_000 });
     return stdout.trim();
   }
 

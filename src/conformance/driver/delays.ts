@@ -27,11 +27,11 @@ export const delays: CaseGroup = {
       requires: ({ delay }) => delay,
       async run(c) {
         const { time } = await c.connection.ping();
-        const [id] = await c.publish({ notBefore: { at: time + 4 * c.unit } }, { notBefore: { at: time + HOUR } });
+        const [id] = await c.publish({ notBefore: { at: time + 10 * c.unit } }, { notBefore: { at: time + HOUR } });
         const consumer = await c.consumer();
         await c.advance(2 * c.unit);
         await c.nothing(consumer);
-        await c.advance(2 * c.unit);
+        await c.advance(8 * c.unit);
         assert.equal((await c.takeOne(consumer)).id, id);
         await c.nothing(consumer);
       },

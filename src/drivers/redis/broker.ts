@@ -15,7 +15,7 @@ import { encodeId } from "../../job/id-bytes.js";
 import { batches } from "./batches.js";
 import { RedisConsumer, type Shared } from "./consumer.js";
 import { outcomeArgs } from "./outcome.js";
-import { parts, publishArgs, statusesOf } from "./publish.js";
+import { packJobsToPublish, parts, statusesOf } from "./publish.js";
 import { cancel } from "./scripts/cancel.js";
 import { publish } from "./scripts/publish.js";
 import { sweep } from "./scripts/sweep.js";
@@ -47,7 +47,7 @@ export class RedisBroker implements Broker {
 
   async #publishPart(jobs: readonly OutgoingJob[]): Promise<PublishStatus[]> {
     const { server } = this.#shared;
-    const answer = await server.run(publish, publishArgs(jobs, server.time));
+    const answer = await server.runPacked(publish, packJobsToPublish(jobs, server.time));
     const [time, letters] = Array.isArray(answer) ? answer : [];
     server.noteTime(Number(server.expectBytes(time).toString()));
     return statusesOf(server.expectBytes(letters));

@@ -1,18 +1,12 @@
 import type { OutgoingJob, PublishStatus } from "../../contracts/broker.js";
 import type { When } from "../../contracts/clock.js";
-import { encodeId } from "../../job/id-bytes.js";
-import { encodeJob } from "./record.js";
-import type { Packable } from "./wire.js";
-
-/** Jobs that go the same way and have no times of their own: the script takes each run of them in two commands. */
-interface Run {
-  readonly queue: string;
-  readonly priority: number;
-  readonly pairs: Uint8Array[];
-}
+import { packJobs } from "./record.js";
+import { Packer } from "./wire.js";
 
 /** The most bytes of one call: Redis takes 512 MiB at once, and holds everybody else up while it does. */
 const LARGEST_CALL = 16 * 1024 * 1024;
+/** Bytes of a job in a call, more often than not: larger ones cost a few copies. */
+const EXPECTED_SIZE = 80;
 
 /** Parts of a batch that are small enough for one call each. Nearly always there is one. */
 export function* parts(jobs: readonly OutgoingJob[]): Generator<readonly OutgoingJob[]> {
@@ -30,30 +24,49 @@ export function* parts(jobs: readonly OutgoingJob[]): Generator<readonly Outgoin
   yield from === 0 ? jobs : jobs.slice(from);
 }
 
-/** What the script takes for these jobs, in their order. */
-export function publishArgs(jobs: readonly OutgoingJob[], time: number): Packable[] {
-  const args: Packable[] = [];
-  let run: Run | undefined;
-  for (const job of jobs) {
-    if (job.unique || job.notBefore !== undefined || job.expires !== undefined) {
-      run = undefined;
-      args.push(single(job, time));
-      continue;
-    }
-    if (run?.queue !== job.queue || run.priority !== job.priority) {
-      run = { queue: job.queue, priority: job.priority, pairs: [] };
-      args.push([run.queue, run.priority, run.pairs]);
-    }
-    run.pairs.push(encodeId(job.id), encodeJob(job, time));
+/** What the script takes for these jobs, in their order and packed. */
+export function packJobsToPublish(jobs: readonly OutgoingJob[], time: number): Buffer {
+  const runs = runsOf(jobs);
+  const packer = new Packer(jobs.length * EXPECTED_SIZE);
+  packer.beginArray(runs.length);
+  for (const run of runs) {
+    const [job] = run;
+    if (job === undefined) continue;
+    const alone = goesAlone(job);
+    packer.beginArray(alone ? 8 : 3);
+    packer.write(job.queue);
+    packer.write(job.priority);
+    if (alone) packer.write(job.unique === true);
+    packJobs(packer, run, time);
+    if (alone) for (const value of [...moment(job.notBefore), ...moment(job.expires)]) packer.write(value);
   }
-  return args;
+  return packer.bytes();
 }
 
-function single(job: OutgoingJob, time: number): Packable {
-  const pair = [encodeId(job.id), encodeJob(job, time)];
-  const [due, dueIn] = moment(job.notBefore);
-  const [expires, expiresIn] = moment(job.expires);
-  return [job.queue, job.priority, job.unique === true, pair, due, dueIn, expires, expiresIn];
+/** Jobs that go the same way and have no times of their own are one run: the script takes it in two commands. */
+function runsOf(jobs: readonly OutgoingJob[]): (readonly OutgoingJob[])[] {
+  const runs: (readonly OutgoingJob[])[] = [];
+  for (let from = 0; from < jobs.length; ) {
+    const end = endOfRun(jobs, from);
+    runs.push(from === 0 && end === jobs.length ? jobs : jobs.slice(from, end));
+    from = end;
+  }
+  return runs;
+}
+
+function endOfRun(jobs: readonly OutgoingJob[], from: number): number {
+  const first = jobs[from] as OutgoingJob;
+  let end = from + 1;
+  if (goesAlone(first)) return end;
+  for (; end < jobs.length; end++) {
+    const next = jobs[end] as OutgoingJob;
+    if (next.queue !== first.queue || next.priority !== first.priority || goesAlone(next)) break;
+  }
+  return end;
+}
+
+function goesAlone({ unique, notBefore, expires }: OutgoingJob): boolean {
+  return unique === true || notBefore !== undefined || expires !== undefined;
 }
 
 /** A time in ms, and whether it is from now on. 0 for none. */

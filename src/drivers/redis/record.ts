@@ -1,6 +1,7 @@
 import type { OutgoingJob } from "../../contracts/broker.js";
 import { UnreadableError } from "../../job/errors.js";
 import { decodeHeaders, encodeHeaders } from "../../job/headers.js";
+import type { Packer } from "./wire.js";
 
 /** The queue of most jobs costs no bytes. */
 const DEFAULT_QUEUE = "default";
@@ -24,8 +25,7 @@ export interface StoredJob {
  * the priority and the queue, nothing else.
  */
 export function encodeJob(job: OutgoingJob, publishedAt: number): Buffer {
-  const { queue, priority, headers, body } = job;
-  if (queue === DEFAULT_QUEUE && headers === undefined) return encodeUsual(priority, publishedAt, body);
+  const { queue, headers, body } = job;
   const parts: Uint8Array[] = [Buffer.of(flagsOf(job))];
   if (queue !== DEFAULT_QUEUE) parts.push(sized(Buffer.from(queue), 2));
   parts.push(timeBytes(publishedAt));
@@ -35,12 +35,21 @@ export function encodeJob(job: OutgoingJob, publishedAt: number): Buffer {
   return Buffer.concat(parts);
 }
 
-function encodeUsual(priority: number, publishedAt: number, body: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(1 + TIME_BYTES + body.length);
-  bytes[0] = priority | IN_DEFAULT_QUEUE;
-  bytes.writeUIntBE(publishedAt, 1, TIME_BYTES);
-  bytes.set(body, 1 + TIME_BYTES);
-  return bytes;
+/** Packs the id and the record of each job, in turns. */
+export function packJobs(packer: Packer, jobs: readonly OutgoingJob[], publishedAt: number): void {
+  const time = timeBytes(publishedAt);
+  packer.beginArray(2 * jobs.length);
+  for (const job of jobs) {
+    packer.id(job.id);
+    if (job.queue !== DEFAULT_QUEUE || job.headers !== undefined) {
+      packer.write(encodeJob(job, publishedAt));
+      continue;
+    }
+    packer.beginString(1 + TIME_BYTES + job.body.length);
+    packer.byte(flagsOf(job));
+    packer.copy(time);
+    packer.copy(job.body);
+  }
 }
 
 function flagsOf({ queue, priority, headers }: OutgoingJob): number {

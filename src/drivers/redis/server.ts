@@ -59,9 +59,14 @@ export class Server {
    * Runs a script, and answers as it does. It goes as a whole until the server is known to have it: of two calls at once the
    * second could else overtake the first, which is sent again when the server does not know it.
    */
-  async run(script: Script, args: Packable): Promise<unknown> {
+  run(script: Script, args: Packable): Promise<unknown> {
+    return this.runPacked(script, pack(args));
+  }
+
+  /** The same with arguments that are packed already. */
+  async runPacked(script: Script, packed: Buffer): Promise<unknown> {
     const { source, digest } = (this.#runsWhenFull && script.whenFull) || script;
-    const rest = ["1", this.prefix, pack(args), this.channel, this.client.cluster ? "1" : "0"];
+    const rest = ["1", this.prefix, packed, this.channel, this.client.cluster ? "1" : "0"];
     return this.#within(async () => {
       if (this.#loaded.has(digest)) {
         try {

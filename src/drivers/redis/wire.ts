@@ -1,3 +1,5 @@
+import { encodeId, UUID_BYTES, writeUuid } from "../../job/id-bytes.js";
+
 /**
  * The part of MessagePack that Redis's `cmsgpack` speaks with us: arrays, byte strings, numbers and booleans. One packed
  * argument a script instead of two or more a job took enqueueing from 277,000 to 547,000 jobs a second in batches of 100,
@@ -9,21 +11,33 @@ export type Packable = string | number | boolean | Uint8Array | readonly Packabl
 export type Unpacked = number | boolean | undefined | Buffer | Unpacked[];
 
 const INITIAL_SIZE = 4096;
+/** Up to so many bytes a loop copies faster than `set`. */
+const LOOP_COPY = 64;
 
 /** How many bytes tell the size of a longer string, by its type. */
 const STRING_SIZES: Readonly<Record<number, number>> = { 196: 1, 197: 2, 198: 4, 217: 1, 218: 2, 219: 4 };
 
 /** Packs one value. */
 export function pack(value: Packable): Buffer {
-  const writer = new Writer();
-  writer.write(value);
-  return writer.bytes();
+  const packer = new Packer();
+  packer.write(value);
+  return packer.bytes();
 }
 
-class Writer {
-  #buffer = Buffer.allocUnsafe(INITIAL_SIZE);
+/**
+ * Packs values one after the other. Jobs are published with it: written straight to where they are sent from, 1,000 of them
+ * need no buffers of their own, which took MEASURED of the 3 microseconds of a job.
+ */
+export class Packer {
+  #buffer: Buffer;
   #length = 0;
 
+  /** @param size - How many bytes are expected. More have room too. */
+  constructor(size = INITIAL_SIZE) {
+    this.#buffer = Buffer.allocUnsafe(size);
+  }
+
+  /** What was packed so far. */
   bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }
@@ -32,36 +46,63 @@ class Writer {
     if (typeof value === "string") this.#text(value);
     else if (value instanceof Uint8Array) this.#raw(value);
     else if (typeof value === "number") this.#number(value);
-    else if (typeof value === "boolean") this.#byte(value ? 0xc3 : 0xc2);
+    else if (typeof value === "boolean") this.byte(value ? 0xc3 : 0xc2);
     else this.#array(value);
   }
 
+  /** Begins an array of so many values, which have to follow. */
+  beginArray(length: number): void {
+    this.#head(0xdd, length);
+  }
+
+  /** Begins a string of so many bytes, which have to follow. */
+  beginString(size: number): void {
+    if (size < 32) this.byte(0xa0 | size);
+    else this.#head(0xdb, size);
+  }
+
+  /** An id as servers keep it. */
+  id(id: string): void {
+    this.#reserve(1 + UUID_BYTES);
+    if (!writeUuid(id, this.#buffer, this.#length + 1)) return this.#raw(encodeId(id));
+    this.#buffer[this.#length] = 0xa0 | UUID_BYTES;
+    this.#length += 1 + UUID_BYTES;
+  }
+
+  /** One byte of a string. */
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = value;
+  }
+
+  /** Bytes of a string. */
+  copy(bytes: Uint8Array): void {
+    const size = bytes.length;
+    this.#reserve(size);
+    if (size > LOOP_COPY) this.#buffer.set(bytes, this.#length);
+    else for (let at = 0; at < size; at++) this.#buffer[this.#length + at] = bytes[at] as number;
+    this.#length += size;
+  }
+
   #array(values: readonly Packable[]): void {
-    this.#head(0xdd, values.length);
+    this.beginArray(values.length);
     for (const value of values) this.write(value);
   }
 
   #text(text: string): void {
     const size = Buffer.byteLength(text);
-    this.#sized(size);
+    this.beginString(size);
     this.#reserve(size);
     this.#length += this.#buffer.write(text, this.#length);
   }
 
   #raw(bytes: Uint8Array): void {
-    this.#sized(bytes.length);
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  #sized(size: number): void {
-    if (size < 32) this.#byte(0xa0 | size);
-    else this.#head(0xdb, size);
+    this.beginString(bytes.length);
+    this.copy(bytes);
   }
 
   #number(value: number): void {
-    if (Number.isInteger(value) && value >= 0 && value < 128) return this.#byte(value);
+    if (Number.isInteger(value) && value >= 0 && value < 128) return this.byte(value);
     this.#reserve(9);
     this.#buffer[this.#length] = 0xcb;
     this.#buffer.writeDoubleBE(value, this.#length + 1);
@@ -73,11 +114,6 @@ class Writer {
     this.#buffer[this.#length] = type;
     this.#buffer.writeUInt32BE(size, this.#length + 1);
     this.#length += 5;
-  }
-
-  #byte(value: number): void {
-    this.#reserve(1);
-    this.#buffer[this.#length++] = value;
   }
 
   #reserve(size: number): void {

@@ -8,6 +8,8 @@ import { behaviourOf, clusterOptions, reconnectDelay, redisOptions, type Terms }
 /** ioredis as it is used here; its own types must not be needed to use ours. */
 interface Ioredis {
   readonly status: string;
+  /** Of one server; a cluster has none of its own. */
+  readonly stream?: { readonly writable: boolean } | null;
   connect(): Promise<void>;
   disconnect(): void;
   on(event: string, listener: (...args: never[]) => void): unknown;
@@ -106,7 +108,7 @@ class IoredisAdapter implements RedisClient {
   }
 
   get ready(): boolean {
-    return this.#commands.status === "ready";
+    return isReady(this.#commands);
   }
 
   whenReady(signal: AbortSignal): Promise<void> {
@@ -132,11 +134,11 @@ class IoredisAdapter implements RedisClient {
 
   async probe(signal: AbortSignal): Promise<void> {
     // One that is silent is ended by the limit of its socket, as a command's would be.
-    if (this.#messages?.status === "ready") await answered(this.#messages.ping(), signal);
+    if (this.#messages && isReady(this.#messages)) await answered(this.#messages.ping(), signal);
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
-    if (this.#messages?.status === "ready") await this.#messages.unsubscribe(...channels);
+    if (this.#messages && isReady(this.#messages)) await this.#messages.unsubscribe(...channels);
   }
 
   another(): RedisClient {
@@ -180,8 +182,13 @@ async function answered(answer: Promise<unknown>, signal: AbortSignal): Promise<
   });
 }
 
+/** A connection that was just cut says for a moment more that it is ready, and refuses whatever is to be sent. */
+function isReady({ status, stream }: Ioredis): boolean {
+  return status === "ready" && stream?.writable !== false;
+}
+
 async function whenReady(connection: Ioredis, signal: AbortSignal, lastError: () => Error | undefined): Promise<void> {
-  if (connection.status === "ready") return;
+  if (isReady(connection)) return;
   signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
     const ready = () => settle(resolve);
