@@ -5,8 +5,8 @@ import { Packer } from "./wire.js";
 
 /** The most bytes of one call: Redis takes 512 MiB at once, and holds everybody else up while it does. */
 const LARGEST_CALL = 16 * 1024 * 1024;
-/** Bytes of a job in a call, more often than not: larger ones cost a few copies. */
-const EXPECTED_SIZE = 80;
+/** Bytes of a job in a call beside its body, more often than not. */
+const AROUND_BODY = 40;
 
 /** Parts of a batch that are small enough for one call each. Nearly always there is one. */
 export function* parts(jobs: readonly OutgoingJob[]): Generator<readonly OutgoingJob[]> {
@@ -27,7 +27,7 @@ export function* parts(jobs: readonly OutgoingJob[]): Generator<readonly Outgoin
 /** What the script takes for these jobs, in their order and packed. */
 export function packJobsToPublish(jobs: readonly OutgoingJob[], time: number): Buffer {
   const runs = runsOf(jobs);
-  const packer = new Packer(jobs.length * EXPECTED_SIZE);
+  const packer = new Packer(jobs.reduce((size, { body }) => size + body.length, jobs.length * AROUND_BODY));
   packer.beginArray(runs.length);
   for (const run of runs) {
     const [job] = run;
