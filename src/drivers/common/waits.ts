@@ -37,6 +37,8 @@ export class Waits {
    * @param due - Epoch ms of the clock. Absent: all of them end.
    */
   wake(due = Number.NEGATIVE_INFINITY): void {
+    // Push brokers call this for each message, mostly while nobody waits.
+    if (this.#pending.size === 0) return;
     for (const [end, until] of [...this.#pending]) if (due < until) end();
   }
 }

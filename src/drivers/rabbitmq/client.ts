@@ -1,8 +1,10 @@
 import { hostname } from "node:os";
 import process from "node:process";
+import type { Writable } from "node:stream";
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { MissingDependencyError } from "../../job/errors.js";
 import type { Host } from "../common/address.js";
+import { gatherWrites } from "./packets.js";
 
 /** Which servers, and how to be let in. */
 export interface Address {
@@ -95,7 +97,7 @@ export interface Connection {
   createChannel(): Promise<Channel>;
   createConfirmChannel(): Promise<ConfirmChannel>;
   close(): Promise<void>;
-  readonly connection: { readonly serverProperties: Readonly<Record<string, unknown>> };
+  readonly connection: { readonly serverProperties: Readonly<Record<string, unknown>>; readonly stream: Writable };
 }
 
 interface Library {
@@ -121,7 +123,7 @@ export async function openConnection(address: Address, index: number, role: stri
   const { hosts, username, password, vhost, heartbeat, tls } = address;
   const { host, port } = hosts[index % hosts.length] ?? { host: "127.0.0.1", port: 5672 };
   const server = { protocol: tls === undefined ? "amqp" : "amqps", hostname: host, port, username, password };
-  return connect(
+  const connection = await connect(
     // amqplib decodes the name of the vhost once more.
     { ...server, vhost: encodeURIComponent(vhost), heartbeat },
     {
@@ -132,4 +134,6 @@ export async function openConnection(address: Address, index: number, role: stri
       clientProperties: { connection_name: `taskwright ${role} ${process.pid}@${hostname()}` },
     },
   );
+  gatherWrites(connection.connection.stream);
+  return connection;
 }

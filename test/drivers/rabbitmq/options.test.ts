@@ -156,7 +156,7 @@ test("a missing amqplib is named with the command that installs it", async () =>
   onTestFinished(() => folder.remove());
   const sources = await compiledSources();
   // From here no node_modules can be seen.
-  for (const part of ["drivers/rabbitmq/client.js", "job/errors.js"]) {
+  for (const part of ["drivers/rabbitmq/client.js", "drivers/rabbitmq/packets.js", "job/errors.js"]) {
     await cp(join(sources, part), join(folder.path, part));
   }
   const { href } = pathToFileURL(join(folder.path, "drivers/rabbitmq/client.js"));
