@@ -168,7 +168,7 @@ const mysql: BenchedDriver = {
 /** It keeps no results, so none are measured. */
 const rabbitmq: BenchedDriver = {
   name: "rabbitmq",
-  jobs: 20_000,
+  jobs: 50_000,
   trials: [enqueue, atOnce, bulk, settling(false)],
   onRequest: [workers(2), payload("10kb")],
   standard: { settings: "classic queue with priorities, confirms, concurrency 100", broker: (address) => address },

@@ -1,5 +1,5 @@
 import type { Peer } from "../contestant.js";
-import { amqplib } from "./amqplib.js";
+import { amqplib, amqplibPriorities } from "./amqplib.js";
 import { beeQueue } from "./bee-queue.js";
 import { bullmq } from "./bullmq.js";
 import { celery } from "./celery.js";
@@ -17,5 +17,6 @@ export const PEERS: readonly Peer[] = [
   graphileWorker,
   pgBoss,
   amqplib,
+  amqplibPriorities,
   celery,
 ];

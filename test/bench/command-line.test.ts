@@ -27,8 +27,11 @@ describe("the command line of the benchmark", () => {
     ]);
   });
 
-  it("knows the peers of rabbitmq, of which one is no package, and what is measured beside them", () => {
-    expect(parseCommandLine(["rabbitmq"])).toMatchObject({ peers: [{ name: "amqplib" }, { name: "celery" }] });
+  it("knows the peers of rabbitmq, of which one is no package and one has the same queue as ours, and what is measured beside them", () => {
+    expect(parseCommandLine(["rabbitmq"])).toMatchObject({
+      jobs: 50_000,
+      peers: [{ name: "amqplib" }, { name: "amqplib-priorities" }, { name: "celery" }],
+    });
     expect(trials(["rabbitmq"])).toEqual(["enqueue", "enqueue-50k", "enqueue-bulk", "process"]);
     expect(trials(["rabbitmq", "--peer", "celery", "--measure", "enqueue-50k"])).toEqual(["enqueue-50k"]);
   });
