@@ -20,7 +20,7 @@ import type { Middleware } from "./middleware/middleware.js";
 import { MiddlewareStack } from "./middleware/stack.js";
 import { type MigrateOptions, type MigrationReport, migrate } from "./migrate.js";
 import { nativeProtocol } from "./protocol.js";
-import { type Protocols, queuesOf, Routes, type Runtime, type Services, wayOf } from "./runtime.js";
+import { allRoutes, type Protocols, queuesOf, Routes, type Runtime, type Services, wayOf } from "./runtime.js";
 import { takeAll } from "./settled.js";
 import {
   type AnyTask,
@@ -263,7 +263,7 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
   job<R = unknown>(id: string): Job<R> {
     return new Job<R>(id, async () => {
       const runtime = await this.#connect();
-      return { runtime, route: runtime.route };
+      return { runtime, routes: await allRoutes(runtime) };
     });
   }
 
@@ -376,7 +376,9 @@ export class Taskwright<Context = undefined> implements AsyncDisposable {
         return celeryProtocol({ ...this.#services, settings, broker });
       },
     };
-    const routes = new Routes(connections, this.#services, protocols, () => queuesOf(settings, this.#services.tasks));
+    const routes = new Routes(connections, this.#services, protocols, (way) =>
+      queuesOf(settings, this.#services.tasks, way),
+    );
     const route = await routes.open(wayOf(settings, {}));
     const coordinator = route.coordinator;
     const { inspect } = this;

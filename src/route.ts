@@ -122,7 +122,7 @@ export class Route {
 
   /** What the handles of this route's jobs stand on: one function for all of them. */
   access(runtime: Runtime): OpenAccess {
-    this.#access ??= async () => ({ runtime, route: this });
+    this.#access ??= async () => ({ runtime, routes: [this] });
     return this.#access;
   }
 

@@ -59,15 +59,15 @@ export class Routes {
   readonly #connections: Connections;
   readonly #services: Pick<Services, "clock" | "logger">;
   readonly #protocols: Protocols;
-  readonly #queues: () => readonly string[];
+  readonly #queues: (way: Way) => readonly string[];
   readonly #known = new Map<string | Driver, Known>();
 
-  /** @param queues - Names those that the app knows. */
+  /** @param queues - Names those that the app knows and that may be at the end of a way. */
   constructor(
     connections: Connections,
     services: Pick<Services, "clock" | "logger">,
     protocols: Protocols,
-    queues: () => readonly string[],
+    queues: (way: Way) => readonly string[],
   ) {
     this.#connections = connections;
     this.#services = services;
@@ -96,12 +96,13 @@ export class Routes {
     for (const result of await Promise.allSettled(opened)) if (result.status === "fulfilled") result.value.close();
   }
 
-  async #open({ protocol: name, broker, backend }: Way): Promise<Route> {
+  async #open(way: Way): Promise<Route> {
+    const { protocol: name, broker, backend } = way;
     const at = await this.#connections.open(broker, name);
     const protocol = await this.#protocols[name](at.driver);
     const backendAt = await this.#openBackend(at, name, backend);
     const { clock, logger } = this.#services;
-    const queues = (): string[] => [...this.#queues(), protocol.defaultQueue ?? []].flat();
+    const queues = (): string[] => [...this.#queues(way), protocol.defaultQueue ?? []].flat();
     return new Route(at, backendAt, { protocol, queues, clock, logger });
   }
 
@@ -118,8 +119,7 @@ export class Routes {
 
 /** The route of one call: the app's own, unless its options or its queue's settings name another place or protocol. */
 export function routeFor(runtime: Runtime, options: ResolvedOptions, queue: string): Route | Promise<Route> {
-  const { queuePlaces } = runtime.settings;
-  const place = Object.hasOwn(queuePlaces, queue) ? queuePlaces[queue] : undefined;
+  const place = placeOf(runtime.settings, queue);
   const { protocol = place?.protocol, broker = place?.broker, backend = place?.backend } = options;
   if (broker === undefined && backend === undefined && protocol === undefined) return runtime.route;
   return runtime.routes.open(wayOf(runtime.settings, { protocol, broker, backend }));
@@ -139,6 +139,14 @@ export async function routeOf(runtime: Runtime, queues: readonly string[]): Prom
   );
 }
 
+/** The routes to all places in which the app has queues, its own first; what `queuePlaces` names is opened where it is not yet. */
+export async function allRoutes(runtime: Runtime): Promise<readonly [Route, ...Route[]]> {
+  const placed = await Promise.all(
+    Object.keys(runtime.settings.queuePlaces).map((queue) => routeFor(runtime, {}, queue)),
+  );
+  return [runtime.route, ...new Set(placed.filter((route) => route !== runtime.route))];
+}
+
 /** Where a call or a worker goes that may name another place or protocol than the app. */
 export function wayOf(settings: Settings, chosen: Chosen): Way {
   const protocol = chosen.protocol ?? settings.protocol;
@@ -151,8 +159,25 @@ export function wayOf(settings: Settings, chosen: Chosen): Way {
   };
 }
 
-/** The queues that an app knows by name: those of its tasks and of its workers. */
-export function queuesOf({ defaults, worker }: Settings, tasks: ReadonlyMap<string, AnyTask>): string[] {
+/**
+ * The queues that an app knows by name and that may be at the end of a way: those of its tasks, of its workers and of
+ * `queuePlaces`. Of each place these are its own; elsewhere, where only single calls go, they may be any.
+ */
+export function queuesOf(settings: Settings, tasks: ReadonlyMap<string, AnyTask>, way: Way): string[] {
+  const { defaults, worker, queuePlaces } = settings;
   const ofTasks = [...tasks.values()].flatMap((task) => task[DEFINITION].options.queue ?? []);
-  return [...new Set([defaults.queue, ...worker.queues.map(({ name }) => name), ...ofTasks])];
+  const placed = Object.keys(queuePlaces);
+  const known = [...new Set([defaults.queue, ...worker.queues.map(({ name }) => name), ...ofTasks, ...placed])];
+  const leadsTo = (queue: string): boolean => sameBroker(wayOf(settings, placeOf(settings, queue) ?? {}), way);
+  const isPlace = sameBroker(wayOf(settings, {}), way) || placed.some(leadsTo);
+  return isPlace ? known.filter(leadsTo) : known;
+}
+
+function sameBroker(one: Way, other: Way): boolean {
+  return one.broker === other.broker && one.protocol === other.protocol;
+}
+
+/** What `queuePlaces` says of a queue. */
+function placeOf({ queuePlaces }: Settings, queue: string): Chosen | undefined {
+  return Object.hasOwn(queuePlaces, queue) ? queuePlaces[queue] : undefined;
 }

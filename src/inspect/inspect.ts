@@ -1,9 +1,19 @@
-import type { DeadReason, JobRecord, ListFilter, Ping, QueuedState, QueueSummary } from "../contracts/index.js";
-import { UnreadableError } from "../job/errors.js";
+import type {
+  DeadReason,
+  Inspector,
+  JobRecord,
+  ListFilter,
+  Ping,
+  QueuedState,
+  QueueSummary,
+} from "../contracts/index.js";
+import { ConfigError, UnreadableError } from "../job/errors.js";
+import { firstOf } from "../job/first-of.js";
 import { type AttemptRecord, readEntries, toAttempts } from "../job/history.js";
 import type { JobMessage } from "../job/message.js";
 import type { Outcome } from "../job/outcome.js";
-import type { Runtime } from "../runtime.js";
+import type { Route } from "../route.js";
+import { allRoutes, type Runtime, routeFor } from "../runtime.js";
 import { liveWorkers, type WorkerRecord } from "../worker/registry.js";
 
 /** A job in its broker, for people. */
@@ -64,61 +74,75 @@ export class Inspect {
 
   /** Every queue that has jobs or is paused. */
   async queues(): Promise<QueueSummary[]> {
-    const { route } = await this.#connect();
-    return route.requireInspector().queues();
+    const brokers = distinctBrokers(await this.#routes());
+    return (await Promise.all(brokers.map((route) => route.requireInspector().queues()))).flat();
   }
 
-  /** Jobs by queue, state and task, a page at a time. `limit` defaults to 50. */
-  async jobs({ task, limit = 50, ...filter }: JobFilter = {}): Promise<{ jobs: JobView[]; cursor?: string }> {
+  /** Jobs by queue, state and task, a page at a time, one place after the other. `limit` defaults to 50. */
+  async jobs({ task, limit = 50, cursor, ...filter }: JobFilter = {}): Promise<{ jobs: JobView[]; cursor?: string }> {
     const runtime = await this.#connect();
-    const page = await runtime.route.requireInspector().list({ ...filter, limit });
-    const views = page.jobs.map((record) => view(record, runtime));
+    const routes =
+      filter.queue === undefined
+        ? distinctBrokers(await allRoutes(runtime))
+        : [await routeFor(runtime, {}, filter.queue)];
+    const at = readCursor(cursor);
+    const route = routes[at.place];
+    if (route === undefined) return { jobs: [] };
+    const page = await route.requireInspector().list({ ...filter, limit, ...(at.rest && { cursor: at.rest }) });
+    const views = page.jobs.map((record) => view(record, runtime, route));
     const jobs = task === undefined ? views : views.filter(({ message }) => message?.task === task);
-    return page.cursor === undefined ? { jobs } : { jobs, cursor: page.cursor };
+    if (page.cursor !== undefined) return { jobs, cursor: `${at.place}:${page.cursor}` };
+    return at.place + 1 < routes.length ? { jobs, cursor: `${at.place + 1}:` } : { jobs };
   }
 
   /** A job in its broker; completed and cancelled ones are no longer there, see `outcome`. */
   async find(id: string): Promise<JobView | undefined> {
     const runtime = await this.#connect();
-    const [record] = await runtime.route.requireInspector().find([id]);
-    return record && view(record, runtime);
+    return firstOf(
+      await allRoutes(runtime),
+      async (route) => {
+        const [record] = await route.requireInspector().find([id]);
+        return record && view(record, runtime, route);
+      },
+      (job) => job === undefined,
+    );
   }
 
   /** How a job ended, if it has and that is still kept. */
   async outcome(id: string): Promise<Outcome | undefined> {
-    const { route } = await this.#connect();
-    const [kept] = await route.requireBackend().read([id]);
-    return kept && route.protocol.readOutcome(kept);
+    return firstOf(
+      await this.#routes(),
+      async (route) => {
+        const [kept] = await route.requireBackend().read([id]);
+        return kept && route.protocol.readOutcome(kept);
+      },
+      (outcome) => outcome === undefined,
+    );
   }
 
   /** Puts dead letters back into their queues with all their attempts, and answers which ids were dead. */
   async retry(ids: readonly string[]): Promise<string[]> {
-    const { route } = await this.#connect();
-    return route.retryDead(ids);
+    return this.#everywhere((route) => route.retryDead(ids));
   }
 
   /** Deletes jobs that are not active, and answers which ids were found. */
   async discard(ids: readonly string[]): Promise<string[]> {
-    const { route } = await this.#connect();
-    return route.requireInspector().discard(ids);
+    return this.#everywhere((route) => route.requireInspector().discard(ids));
   }
 
   /** Deletes every job of a queue in these states (default: all but active and dead), and answers how many. */
   async purge(queue: string, states: readonly QueuedState[] = ["waiting", "scheduled", "retrying"]): Promise<number> {
-    const { route } = await this.#connect();
-    return route.requireInspector().purge(queue, states);
+    return (await this.#at(queue)).purge(queue, states);
   }
 
   /** Stops all workers from claiming jobs of a queue. Jobs are still accepted. */
   async pause(queue: string): Promise<void> {
-    const { route } = await this.#connect();
-    await route.requireInspector().pause(queue);
+    await (await this.#at(queue)).pause(queue);
   }
 
   /** Lets workers claim from a queue again. */
   async resume(queue: string): Promise<void> {
-    const { route } = await this.#connect();
-    await route.requireInspector().resume(queue);
+    await (await this.#at(queue)).resume(queue);
   }
 
   /** The live workers and what runs in them. */
@@ -146,11 +170,37 @@ export class Inspect {
       }),
     );
   }
+
+  async #routes(): Promise<readonly Route[]> {
+    return allRoutes(await this.#connect());
+  }
+
+  /** The inspector of the place that a queue is in. */
+  async #at(queue: string): Promise<Inspector> {
+    return (await routeFor(await this.#connect(), {}, queue)).requireInspector();
+  }
+
+  /** What each place answers, together. */
+  async #everywhere(act: (route: Route) => Promise<string[]>): Promise<string[]> {
+    return [...new Set((await Promise.all((await this.#routes()).map(act))).flat())];
+  }
 }
 
-function view(record: JobRecord, runtime: Runtime): JobView {
+/** One route to each broker: some differ in their backend only. */
+function distinctBrokers(routes: readonly Route[]): Route[] {
+  return routes.filter(({ at }, index) => routes.findIndex((other) => other.at === at) === index);
+}
+
+/** A cursor is the number of the place, a colon, and the cursor of that place. */
+function readCursor(cursor = "0:"): { readonly place: number; readonly rest: string } {
+  const [, place, rest = ""] = /^(\d{1,9}):(.*)$/s.exec(cursor) ?? [];
+  if (place === undefined) throw new ConfigError(`"${cursor}" is not a cursor of an earlier page`);
+  return { place: Number(place), rest };
+}
+
+function view(record: JobRecord, runtime: Runtime, route: Route): JobView {
   const { id, queue, priority, state, attempt, losses, dueAt, worker, reason, body } = record;
-  const message = readable(record, runtime);
+  const message = readable(record, route);
   return {
     id,
     queue,
@@ -167,7 +217,7 @@ function view(record: JobRecord, runtime: Runtime): JobView {
   };
 }
 
-function readable(record: JobRecord, { route }: Runtime): JobMessage | undefined {
+function readable(record: JobRecord, route: Route): JobMessage | undefined {
   try {
     return route.protocol.decode(record);
   } catch (error) {

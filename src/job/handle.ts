@@ -1,10 +1,11 @@
 import { unknownKey } from "../config/nearest.js";
-import type { OutcomeRecord, QueuedState, TerminalState } from "../contracts/index.js";
+import type { CancelStatus, OutcomeRecord, QueuedState, TerminalState } from "../contracts/index.js";
 import { ProgressStream } from "../results/progress-stream.js";
 import type { Route } from "../route.js";
 import type { Runtime } from "../runtime.js";
 import { type Duration, formatDuration, parseDuration } from "./duration.js";
 import { CancelledError, ConfigError, NoResultError, TimeoutError } from "./errors.js";
+import { firstOf } from "./first-of.js";
 import { type AttemptRecord, readEntries, toAttempts } from "./history.js";
 import type { Outcome } from "./outcome.js";
 
@@ -24,17 +25,23 @@ export interface ResultWait {
   readonly signal?: AbortSignal;
 }
 
-/** @internal What a handle stands on. */
+/** @internal What sending stands on. */
 export interface JobAccess {
   readonly runtime: Runtime;
   readonly route: Route;
+}
+
+/** @internal What a handle stands on: the places where its job may be, one at least. */
+export interface HandleAccess {
+  readonly runtime: Runtime;
+  readonly routes: readonly [Route, ...Route[]];
 }
 
 /** @internal What can be waited for: the job's result, only how it failed, or nothing at all. */
 export type Awaitable = "result" | "failure" | "nothing";
 
 /** @internal Where a handle finds its job; a promise where the app connects first. */
-export type OpenAccess = () => Promise<JobAccess>;
+export type OpenAccess = () => Promise<HandleAccess>;
 
 /**
  * A job that was enqueued: a handle to wait for it, watch it and stop it, from any process.
@@ -64,12 +71,12 @@ export class Job<R = unknown> {
 
   /** Where the job stands now. */
   async state(): Promise<JobState> {
-    const { route } = await this.#access();
-    const queued = await route.at.connection.inspector?.find([this.id]);
-    const state = queued?.[0]?.state;
-    if (state !== undefined) return state;
-    const [kept] = (await route.backend?.read([this.id])) ?? [];
-    return kept?.state ?? "unknown";
+    const { routes } = await this.#access();
+    return firstOf(
+      routes,
+      (route) => stateAt(this.id, route),
+      (state) => state === "unknown",
+    );
   }
 
   /**
@@ -101,9 +108,7 @@ export class Job<R = unknown> {
     if (this.#awaitable === "failure") {
       throw new NoResultError(`job ${this.id} was sent with result: { keep: false }, so there is none to wait for`);
     }
-    const { runtime, route } = await this.#access();
-    const kept = await awaitOutcome(this.id, runtime, route, wait);
-    return route.protocol.readOutcome(kept) as Outcome<R>;
+    return (await awaitOutcome(this.id, await this.#access(), wait)) as Outcome<R>;
   }
 
   /**
@@ -125,17 +130,22 @@ export class Job<R = unknown> {
    * @throws NoResultError where no backend keeps them.
    */
   async logs(): Promise<readonly string[]> {
-    const { route } = await this.#access();
-    return (await route.requireBackend().readReport(this.id))?.log ?? [];
+    const { routes } = await this.#access();
+    return firstOf(
+      routes,
+      async (route) => (await route.requireBackend().readReport(this.id))?.log ?? [],
+      (log) => log.length === 0,
+    );
   }
 
   /** The attempts that failed so far, oldest first. Those of a completed job are not kept. */
   async attempts(): Promise<readonly AttemptRecord[]> {
-    const { runtime, route } = await this.#access();
-    const [queued] = (await route.at.connection.inspector?.find([this.id])) ?? [];
-    if (queued !== undefined) return toAttempts(readEntries(queued.history, runtime.codec), runtime.errors);
-    const [kept] = (await route.backend?.read([this.id])) ?? [];
-    return kept === undefined ? [] : route.protocol.readOutcome(kept).attempts;
+    const { runtime, routes } = await this.#access();
+    return firstOf(
+      routes,
+      (route) => attemptsAt(this.id, runtime, route),
+      (attempts) => attempts.length === 0,
+    );
   }
 
   /**
@@ -144,16 +154,12 @@ export class Job<R = unknown> {
    * @returns whether there was anything to stop: `"cancelled"`, `"requested"` (it is active), or `"absent"`.
    */
   async cancel(): Promise<"cancelled" | "requested" | "absent"> {
-    const { runtime, route } = await this.#access();
-    if (route.protocol.cancel !== undefined) return route.protocol.cancel(this.id, route);
-    const ttl = runtime.settings.defaults.result.ttl;
-    const fields = { id: this.id, attempt: 0, ttl };
-    const outcome = route.protocol.failed(fields, "cancelled", new CancelledError(), []);
-    const [status = "absent"] = await route.broker.cancel([
-      route.atomicOutcomes ? { id: this.id, outcome } : { id: this.id },
-    ]);
-    if (status === "cancelled" && !route.atomicOutcomes) await route.backend?.store([outcome]);
-    return status;
+    const { runtime, routes } = await this.#access();
+    return firstOf(
+      routes,
+      (route) => cancelAt(this.id, runtime, route),
+      (status) => status === "absent",
+    );
   }
 
   /**
@@ -162,8 +168,12 @@ export class Job<R = unknown> {
    * @throws NoResultError where no backend keeps them.
    */
   async forget(): Promise<boolean> {
-    const { route } = await this.#access();
-    return route.forget(this.id);
+    const { routes } = await this.#access();
+    return firstOf(
+      routes,
+      (route) => route.forget(this.id),
+      (forgotten) => !forgotten,
+    );
   }
 
   /**
@@ -172,8 +182,12 @@ export class Job<R = unknown> {
    * @throws UnsupportedError where the driver keeps no dead letters to look at.
    */
   async retry(): Promise<boolean> {
-    const { route } = await this.#access();
-    return (await route.retryDead([this.id])).length > 0;
+    const { routes } = await this.#access();
+    return firstOf(
+      routes,
+      async (route) => (await route.retryDead([this.id])).length > 0,
+      (retried) => !retried,
+    );
   }
 
   #refuseBroadcast(what: string): void {
@@ -184,30 +198,59 @@ export class Job<R = unknown> {
   }
 }
 
-/** Subscribes, reads, and waits for what comes first: the outcome, the deadline or the signal. */
-function awaitOutcome(id: string, runtime: Runtime, route: Route, wait: ResultWait): Promise<OutcomeRecord> {
+async function stateAt(id: string, route: Route): Promise<JobState> {
+  const queued = await route.at.connection.inspector?.find([id]);
+  const state = queued?.[0]?.state;
+  if (state !== undefined) return state;
+  const [kept] = (await route.backend?.read([id])) ?? [];
+  return kept?.state ?? "unknown";
+}
+
+async function attemptsAt(id: string, runtime: Runtime, route: Route): Promise<readonly AttemptRecord[]> {
+  const [queued] = (await route.at.connection.inspector?.find([id])) ?? [];
+  if (queued !== undefined) return toAttempts(readEntries(queued.history, runtime.codec), runtime.errors);
+  const [kept] = (await route.backend?.read([id])) ?? [];
+  return kept === undefined ? [] : route.protocol.readOutcome(kept).attempts;
+}
+
+async function cancelAt(id: string, runtime: Runtime, route: Route): Promise<CancelStatus> {
+  if (route.protocol.cancel !== undefined) return route.protocol.cancel(id, route);
+  const ttl = runtime.settings.defaults.result.ttl;
+  const outcome = route.protocol.failed({ id, attempt: 0, ttl }, "cancelled", new CancelledError(), []);
+  const [status = "absent"] = await route.broker.cancel([route.atomicOutcomes ? { id, outcome } : { id }]);
+  if (status === "cancelled" && !route.atomicOutcomes) await route.backend?.store([outcome]);
+  return status;
+}
+
+/** Subscribes, reads, and waits for what comes first: the outcome, from wherever it may come, the deadline or the signal. */
+async function awaitOutcome(id: string, { runtime, routes }: HandleAccess, wait: ResultWait): Promise<Outcome> {
   const unknown = Object.keys(wait).find((key) => key !== "timeout" && key !== "signal");
   if (unknown !== undefined) throw new ConfigError(unknownKey("option", unknown, ["timeout", "signal"], "result()"));
   const timeout = wait.timeout === undefined ? undefined : parseDuration(wait.timeout, "timeout");
-  const watch = route.requireWatch();
+  const [own] = routes;
+  const keeping = routes.filter((route) => route.backend !== undefined);
+  if (keeping.length === 0) own.requireBackend();
   wait.signal?.throwIfAborted();
-  return new Promise((resolve, reject) => {
+  const [route, record] = await new Promise<readonly [Route, OutcomeRecord]>((resolve, reject) => {
     const onAbort = (): void => end(() => reject(wait.signal?.reason));
     const onDeadline = (): void => end(() => reject(late(id, timeout ?? 0)));
-    const stop = watch.watch(
-      id,
-      (outcome) => end(() => resolve(outcome)),
-      (error) => end(() => reject(error)),
+    const stops = keeping.map((one) =>
+      one.requireWatch().watch(
+        id,
+        (outcome) => end(() => resolve([one, outcome])),
+        (error) => end(() => reject(error)),
+      ),
     );
     const cancelTimer = timeout === undefined ? undefined : runtime.clock.schedule(onDeadline, timeout, true);
     wait.signal?.addEventListener("abort", onAbort, { once: true });
     function end(answer: () => void): void {
-      stop();
+      for (const stop of stops) stop();
       cancelTimer?.();
       wait.signal?.removeEventListener("abort", onAbort);
       answer();
     }
   });
+  return route.protocol.readOutcome(record);
 }
 
 function late(id: string, timeout: number): TimeoutError {

@@ -1,6 +1,8 @@
 import type { ReportRecord } from "../contracts/index.js";
 import type { Codec } from "../job/codec/index.js";
-import type { JobAccess } from "../job/handle.js";
+import { firstOf } from "../job/first-of.js";
+import type { HandleAccess, JobAccess } from "../job/handle.js";
+import type { Route } from "../route.js";
 
 /** Without a notifier, progress is read this often, in ms; with one, this only catches what a notification missed. */
 const POLL = 250;
@@ -11,23 +13,27 @@ const POLL = 250;
  */
 export class ProgressStream implements AsyncIterable<unknown> {
   readonly #id: string;
-  readonly #access: () => Promise<JobAccess>;
+  readonly #access: () => Promise<HandleAccess>;
 
   /** @internal */
-  constructor(id: string, access: () => Promise<JobAccess>) {
+  constructor(id: string, access: () => Promise<HandleAccess>) {
     this.#id = id;
     this.#access = access;
   }
 
   /** The newest value, or `undefined` where there is none yet. */
   async last(): Promise<unknown> {
-    const { runtime, route } = await this.#access();
-    const report = await route.requireBackend().readReport(this.#id);
+    const { runtime, routes } = await this.#access();
+    const report = await firstOf(
+      routes,
+      (route) => route.requireBackend().readReport(this.#id),
+      (found) => found === undefined,
+    );
     return report?.progress === undefined ? undefined : decodeProgress(report.progress, runtime.codec);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
-    const access = await this.#access();
+    const access = await this.#find();
     const changes = new Changes(access, this.#id);
     await changes.subscribe();
     try {
@@ -35,6 +41,26 @@ export class ProgressStream implements AsyncIterable<unknown> {
     } finally {
       changes.close();
     }
+  }
+
+  /** Where somebody has heard of the job by now; else where the app's own jobs are. */
+  async #find(): Promise<JobAccess> {
+    const { runtime, routes } = await this.#access();
+    const [own, ...others] = routes;
+    if (others.length === 0) return { runtime, route: own };
+    const found = await firstOf(
+      routes,
+      async (route) => ((await this.#isKnown(route)) ? route : undefined),
+      (route) => route === undefined,
+    );
+    return { runtime, route: found ?? own };
+  }
+
+  async #isKnown(route: Route): Promise<boolean> {
+    const [queued] = (await route.at.connection.inspector?.find([this.#id])) ?? [];
+    if (queued !== undefined) return true;
+    const [ended] = (await route.backend?.read([this.#id])) ?? [];
+    return ended !== undefined || (await route.backend?.readReport(this.#id)) !== undefined;
   }
 
   async *#follow({ runtime, route }: JobAccess, changes: Changes): AsyncGenerator<unknown, void, undefined> {

@@ -38,3 +38,23 @@ test("dead letters of RabbitMQ are listed, shown, retried and discarded by the c
   const queues = JSON.parse((await run("queues", "--json")).stdout);
   expect(queues).toMatchObject([{ queue: "default", waiting: 1, dead: 1 }]);
 }, 60_000);
+
+test("dead letters of a queue that is elsewhere, on a RabbitMQ that knows no names, are found there too", async () => {
+  const work = await Workplace.create();
+  onTestFinished(() => work.remove());
+  const env = {
+    TASKWRIGHT_BROKER: `sqlite:${join(work.folder, "own.db")}`,
+    TASKWRIGHT_QUEUE_PLACES: JSON.stringify({ bills: { broker: await place() } }),
+  };
+  const worker = work.start(["worker", TASKS, "--queues", "bills"], env);
+  await worker.says(/worker started/);
+  expect(await work.run(["enqueue", "nosuch", "--queue", "bills"], env)).toMatchObject({ code: 0 });
+  await worker.says(/job failed for good/);
+  worker.child.kill("SIGTERM");
+  await worker.ended;
+
+  const dead = async () => JSON.parse((await work.run(["dead", "--app", TASKS, "--json"], env)).stdout);
+  expect(await dead()).toMatchObject([{ queue: "bills", reason: "unknown-task" }]);
+  expect((await work.run(["dead", "discard", "--all", "--app", TASKS], env)).stdout).toBe("1 deleted\n");
+  expect(await dead()).toEqual([]);
+}, 60_000);

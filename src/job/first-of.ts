@@ -1,0 +1,29 @@
+import type { Route } from "../route.js";
+import { NoResultError, UnsupportedError } from "./errors.js";
+
+/**
+ * Asks the places where a job may be, one after the other, until one knows something of it.
+ *
+ * @param ask - Answers what a place knows, or `nothing`. Where it cannot tell, the next one is asked.
+ * @throws what the first one threw that could not tell, where no other knew anything.
+ */
+export async function firstOf<T>(
+  routes: readonly Route[],
+  ask: (route: Route) => Promise<T>,
+  nothing: (answer: T) => boolean,
+): Promise<T> {
+  const refusals: unknown[] = [];
+  const answers: T[] = [];
+  for (const route of routes) {
+    try {
+      const answer = await ask(route);
+      if (!nothing(answer)) return answer;
+      answers.push(answer);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError || error instanceof NoResultError)) throw error;
+      refusals.push(error);
+    }
+  }
+  if (refusals.length > 0) throw refusals[0];
+  return answers[0] as T;
+}
