@@ -38,7 +38,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   active_queues: (panel) => panel.queues().map(queueFields),
   query_task: (panel, { ids }) => queryTask(panel, textsOf(ids)),
   report: () => ({ ok: `taskwright on Node ${process.versions.node}` }),
-  revoke: (panel, { task_id: id, terminate }) => revoke(panel, textsOf(id), terminate === true),
+  revoke: (panel, { task_id: id, terminate }) => revoke(panel, textsOf(id), isTrue(terminate)),
   terminate: (panel, { task_id: id }) => revoke(panel, textsOf(id), true),
   rate_limit: (panel, given) => rateLimit(panel, given),
   enable_events: (panel) => ({ ok: panel.setTaskEvents(true) ? "task events already enabled" : "task events enabled" }),
@@ -105,9 +105,18 @@ function queryTask(panel: Panel, ids: readonly string[]): Fields {
   return Object.fromEntries([...found("reserved", panel.reserved()), ...found("active", panel.active())]);
 }
 
+/** All that kombu tells of a queue: Flower's page of a worker cannot be shown where one is missing. */
 function queueFields(name: string): Fields {
-  const exchange = { name, type: "direct", arguments: null, durable: true, passive: false, auto_delete: false };
-  return { name, exchange, routing_key: name, durable: true, exclusive: false, auto_delete: false, no_ack: false };
+  const lasting = { durable: true, auto_delete: false, no_declare: null };
+  const exchange = { name, type: "direct", arguments: null, passive: false, delivery_mode: null, ...lasting };
+  const extra = { queue_arguments: null, binding_arguments: null, consumer_arguments: null, bindings: [], alias: null };
+  const limits = { expires: null, message_ttl: null, max_length: null, max_length_bytes: null, max_priority: null };
+  return { name, exchange, routing_key: name, exclusive: false, no_ack: false, ...lasting, ...extra, ...limits };
+}
+
+/** As Python takes it: Flower sends 1. */
+function isTrue(value: unknown): boolean {
+  return value === true || value === 1;
 }
 
 function textsOf(value: unknown): string[] {

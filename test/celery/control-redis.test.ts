@@ -45,6 +45,18 @@ describe("celery inspect", () => {
     expect(await inspect("conf()")).toMatchObject({ task_acks_late: true });
   });
 
+  it("active_queues has all that Python's worker tells of a queue, which monitors count on", async () => {
+    const answers = await place.python.eval("app.control.inspect(timeout=2).active_queues()");
+    type Told = { readonly exchange: object }[];
+    const [ours, pythons] = [true, false].map((isOurs) => {
+      const [, told] =
+        Object.entries(answers as Record<string, Told>).find(([name]) => name.startsWith("node-") === isOurs) ?? [];
+      return [told?.[0], told?.[0]?.exchange].map((one) => Object.keys(one ?? {}).sort());
+    });
+    expect(pythons?.[0]).toContain("alias");
+    expect(ours).toEqual(pythons);
+  });
+
   it("active, reserved, scheduled, query_task, revoked", async () => {
     const started = nextEvent(place.app, "job:started");
     const job = await place.app.send("node.wait", { id: "waits", args: [1], kwargs: { x: 2 } });
@@ -86,11 +98,12 @@ describe("celery control", () => {
     expect(await place.python.eval("AsyncResult('never').state")).toBe("REVOKED");
   });
 
-  it("revoke with terminate: the task that runs is told to stop", async () => {
+  it.each(["True", "1"])("revoke with terminate=%s: the task that runs is told to stop", async (terminate) => {
     const started = nextEvent(place.app, "job:started");
-    const job = await place.app.send("node.wait", { id: "stopped" });
+    const job = await place.app.send("node.wait", { id: `stopped-${terminate}` });
     await started;
-    await place.python.eval("AsyncResult('stopped').revoke(terminate=True)");
+    // Flower sends a number.
+    await place.python.eval(`app.control.revoke('stopped-${terminate}', terminate=${terminate})`);
     await expect(job.result({ timeout: "20s" })).rejects.toMatchObject({ name: "CancelledError" });
   });
 
