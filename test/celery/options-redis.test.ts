@@ -1,7 +1,8 @@
 import { currentJob, Retry, Taskwright } from "taskwright";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { nextEvent } from "../core/support.js";
 import { type CeleryPlace, openPlace } from "./place.js";
+import { PythonClient } from "./python.js";
 
 let place: CeleryPlace;
 const order: unknown[] = [];
@@ -92,6 +93,15 @@ describe("Python's options, in Node", () => {
       );
       expect(await result).toEqual(["ß", [1.5, null]]);
     }
+  });
+
+  it("messages of protocol 1 are run", async () => {
+    const python = await PythonClient.open({ ...place, env: { PROTOCOL: "1" } });
+    onTestFinished(() => python.close());
+    const sum = "remote('node.add', 2, 3).set(queue='node').apply_async().get(timeout=10)";
+    expect(await python.eval(sum)).toBe(5);
+    await python.eval("remote('node.add', 2, 3).set(queue='version-1').apply_async().id");
+    expect(await place.redis.ask("LRANGE version-1 0 -1")).toContain('"headers": {}');
   });
 
   it("ids, root, parent and queue arrive", async () => {

@@ -13,6 +13,8 @@ app.conf.update(
     result_extended=os.environ.get("EXTENDED") == "1",
     task_serializer=os.environ.get("SERIALIZER", "json"),
     accept_content=["json", "msgpack"],
+    task_protocol=int(os.environ.get("PROTOCOL", "2")),
+    task_queue_max_priority=int(os.environ.get("MAX_PRIORITY", "0")) or None,
     broker_transport_options={"visibility_timeout": int(os.environ.get("VISIBILITY", "3600"))},
 )
 
