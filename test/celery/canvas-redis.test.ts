@@ -74,6 +74,30 @@ describe("a group", () => {
   it("at the end of a chain from Node", async () => {
     expect(await get("chain(n('add', 1, 2), group(n('add', 10), add.s(20)))")).toEqual([13, 23]);
   });
+
+  it("of one, at the end of a chain, ends as in Python", async () => {
+    const pythons = await get("chain(add.s(1, 2), group(add.s(10)))");
+    expect(await get("chain(n('add', 1, 2), group(n('add', 10)))")).toEqual(pythons);
+  });
+
+  it("counts those that succeeded, and can be saved and looked up again", async () => {
+    const looked = (call: string) =>
+      place.python.eval(
+        `(lambda r: (r.save(), r.join(timeout=15, propagate=False), ${call}))(group((${N})('add', 1, 1), (${N})('fail', 'x'), add.s(2, 2)).apply_async())[2]`,
+      );
+    expect(await looked("[r.completed_count(), r.failed(), r.ready()]")).toEqual([2, true, true]);
+    const restored = "[str(one) for one in GroupResult.restore(r.id).join(timeout=15, propagate=False)]";
+    expect(await looked(restored)).toEqual(["2", "x", "4"]);
+  });
+
+  it("tells its errback of each that fails", async () => {
+    const errback = "n('note', 'of a group').set(immutable=True)";
+    await place.python.eval(
+      `(lambda n: group(n('fail', 'a'), n('fail', 'b'), n('add', 1, 1)).on_error(${errback}).apply_async().id)(${N})`,
+    );
+    const told = () => notes.filter(([note]) => note === "of a group");
+    await expect.poll(told).toHaveLength(2);
+  });
 });
 
 describe("a chord", () => {
@@ -117,6 +141,14 @@ describe("a chord", () => {
       "chord([n('add', 1, 1), n('fail', 'member')], n('sum').on_error(n('note', 'chord').set(immutable=True)))";
     expect(await failure(failing)).toMatch(/^ChordError\(.*raised Error\("member"\)/);
     await expect.poll(() => notes).toContainEqual(["chord"]);
+  });
+
+  it("runs the other members when one has failed, and not its body", async () => {
+    const failing =
+      "chord([n('fail', 'first'), chain(add.si(1, 1), n('note', 'member').set(immutable=True))], n('note', 'no body'))";
+    expect(await failure(failing)).toMatch(/^ChordError/);
+    await expect.poll(() => notes).toContainEqual(["member"]);
+    expect(notes.filter((note) => note.includes("no body"))).toEqual([]);
   });
 
   it("fails with ChordError when a member in Python fails and Node's comes last", async () => {
