@@ -1,4 +1,3 @@
-import type { Route } from "../route.js";
 import { NoResultError, UnsupportedError } from "./errors.js";
 
 /**
@@ -7,16 +6,16 @@ import { NoResultError, UnsupportedError } from "./errors.js";
  * @param ask - Answers what a place knows, or `nothing`. Where it cannot tell, the next one is asked.
  * @throws what the first one threw that could not tell, where no other knew anything.
  */
-export async function firstOf<T>(
-  routes: readonly Route[],
-  ask: (route: Route) => Promise<T>,
+export async function firstOf<Place, T>(
+  places: readonly Place[],
+  ask: (place: Place) => Promise<T>,
   nothing: (answer: T) => boolean,
 ): Promise<T> {
   const refusals: unknown[] = [];
   const answers: T[] = [];
-  for (const route of routes) {
+  for (const place of places) {
     try {
-      const answer = await ask(route);
+      const answer = await ask(place);
       if (!nothing(answer)) return answer;
       answers.push(answer);
     } catch (error) {
