@@ -155,8 +155,10 @@ export class Job<R = unknown> {
    */
   async cancel(): Promise<"cancelled" | "requested" | "absent"> {
     const { runtime, routes } = await this.#access();
+    // A protocol that can only ask its workers to stop always has an answer, so it comes last.
+    const asking = (route: Route): number => (route.protocol.cancel === undefined ? 0 : 1);
     return firstOf(
-      routes,
+      [...routes].sort((one, other) => asking(one) - asking(other)),
       (route) => cancelAt(this.id, runtime, route),
       (status) => status === "absent",
     );

@@ -102,6 +102,17 @@ describe("an app of another protocol, with queues of Celery's", () => {
     expect(await native.send("both.add", { args: [6, 7] }).result({ timeout: "10s" })).toBe(13);
   });
 
+  it("cancels by its id what only the other place knows, though Celery can always be asked", async () => {
+    const app = new Taskwright({
+      broker: `${server.url}/0`,
+      protocol: "celery",
+      queuePlaces: { own: { protocol: "taskwright", broker: `${server.url}/0?prefix=own` } },
+    });
+    const { id } = await app.send("both.add", { args: [1, 2], queue: "own" });
+    expect(await app.job(id).cancel()).toBe("cancelled");
+    await app.close();
+  });
+
   it("has no worker for queues in different places", async () => {
     const mixed = native.worker({ queues: ["default", "celery"] });
     await expect(mixed.start()).rejects.toThrow(/"default" and "celery" are in different places .* a worker for each/);
