@@ -9,10 +9,10 @@ const run = promisify(execFile);
 export const CERTIFICATE = "certificate.pem";
 export const KEY = "key.pem";
 
-/** Writes a key and its certificate for 127.0.0.1 and localhost into a folder. It holds for two days. */
-export async function makeCertificate(folder: string): Promise<void> {
+/** Writes a key and its certificate into a folder. It holds for two days. */
+export async function makeCertificate(folder: string, hosts = "IP:127.0.0.1,DNS:localhost"): Promise<void> {
   const openssl = await findProgram({ name: "openssl", package: "openssl" });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", join(folder, KEY)];
-  const names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
+  const names = ["-subj", "/CN=127.0.0.1", "-addext", `subjectAltName=${hosts}`];
   await run(openssl, ["req", "-x509", "-days", "2", ...key, ...names, "-out", join(folder, CERTIFICATE)]);
 }

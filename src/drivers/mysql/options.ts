@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { maskUrl } from "../../config/mask.js";
 import { type Duration, parseDuration } from "../../job/duration.js";
@@ -32,7 +33,10 @@ export interface MysqlOptions {
    * `min`, default `"10ms"`, and at most `max`, default `"1s"`. It is one small query, however many queues and workers.
    */
   readonly poll?: { readonly min?: Duration; readonly max?: Duration };
-  /** `true`, or options such as `ca`: connect with TLS. Default `false`. */
+  /**
+   * `true`, or options such as `ca`: connect with TLS. Default `false`. The certificate must be for the host of the URL, unless
+   * that is an address; `rejectUnauthorized: false` checks nothing.
+   */
   readonly tls?: boolean | TlsOptions;
 }
 
@@ -132,7 +136,10 @@ function loginOf(login: string | undefined, url: string): Pick<Address, "user" |
 
 function withTls(address: Address | undefined, tls: MysqlOptions["tls"]): Address {
   if (address === undefined) throw new ConfigError("mysql() takes a url or a pool");
-  return tls === undefined || tls === false ? address : { ...address, ssl: tls === true ? {} : tls };
+  if (tls === undefined || tls === false) return address;
+  // mysql2 checks whose certificate it is only where it is told to, and then it knows names only.
+  const verifyIdentity = isIP(address.host) === 0;
+  return { ...address, ssl: { verifyIdentity, ...(tls === true ? {} : tls) } };
 }
 
 /** It stands in statements, and before names of up to 12 characters, of 64 in all. */

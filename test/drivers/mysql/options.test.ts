@@ -54,15 +54,31 @@ test("a unix socket", async () => {
   expect((await (await connect(url)).ping()).server).toMatch(/^MariaDB \d+\.\d+/);
 });
 
-test("TLS: a server is trusted by its certificate only", async () => {
+/** A server, under the name localhost, and what its certificate is to be checked against. */
+async function serveTls(hosts?: string): Promise<{ readonly place: string; readonly ca: Buffer }> {
   const folder = await temporaryFolder();
   onTestFinished(() => folder.remove());
-  await makeCertificate(folder.path);
+  await makeCertificate(folder.path, hosts);
   const [cert, key] = [join(folder.path, CERTIFICATE), join(folder.path, KEY)];
-  const server = await serve({ arguments: [`--ssl-cert=${cert}`, `--ssl-key=${key}`] });
-  await expect(connect(`${server.place}&tls=true`)).rejects.toMatchObject({ code: "config" });
-  const ca = await readFile(cert);
-  const opened = await mysql({ url: server.place, tls: { ca } }).connect(ENVIRONMENT);
+  const { place } = await serve({ arguments: [`--ssl-cert=${cert}`, `--ssl-key=${key}`] });
+  return { place: place.replace("127.0.0.1", "localhost"), ca: await readFile(cert) };
+}
+
+test("TLS: a server is trusted by its certificate only", async () => {
+  const { place, ca } = await serveTls();
+  await expect(connect(`${place}&tls=true`)).rejects.toMatchObject({ code: "config" });
+  const opened = await mysql({ url: place, tls: { ca } }).connect(ENVIRONMENT);
+  onTestFinished(() => opened.close());
+  expect((await opened.ping()).server).toMatch(/^MariaDB/);
+});
+
+test("TLS: a certificate for another host is refused, although its CA is trusted", async () => {
+  const { place, ca } = await serveTls("DNS:db.example.com");
+  const connecting = mysql({ url: place, tls: { ca } }).connect(ENVIRONMENT);
+  await expect(connecting).rejects.toThrow(/TLS could not be agreed upon/);
+  await expect(connecting).rejects.toMatchObject({ code: "config" });
+  // It is this server, and nothing but its name is wrong.
+  const opened = await mysql({ url: place.replace("localhost", "127.0.0.1"), tls: { ca } }).connect(ENVIRONMENT);
   onTestFinished(() => opened.close());
   expect((await opened.ping()).server).toMatch(/^MariaDB/);
 });

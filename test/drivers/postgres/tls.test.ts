@@ -70,6 +70,21 @@ it.each<[string, () => Promise<PostgresOptions>, RegExp]>([
   expect(String(error)).not.toContain("\n");
 });
 
+it("a server whose certificate is for another host is refused, although its CA is trusted", async () => {
+  const elsewhere = await startPostgres({ tls: { hosts: "DNS:db.example.com" } });
+  onTestFinished(() => elsewhere.remove());
+  const url = elsewhere.url.replace("127.0.0.1", "localhost");
+  const tls = { ca: await readFile(elsewhere.ca) };
+  const connecting = postgres({ url, tls }).connect(ENVIRONMENT);
+  await expect(connecting).rejects.toThrow(/TLS could not be agreed upon.*db\.example\.com/);
+  await expect(connecting).rejects.toThrow(ConfigError);
+  const byUrl = postgres(`${url}?sslmode=verify-full&sslrootcert=${encodeURIComponent(elsewhere.ca)}`);
+  await expect(byUrl.connect(ENVIRONMENT)).rejects.toThrow(/TLS could not be agreed upon.*db\.example\.com/);
+  // It is this server, and nothing but its name is wrong.
+  const unchecked = postgres({ url, tls: { ...tls, checkServerIdentity: () => undefined } });
+  await expect(unchecked.connect(ENVIRONMENT)).rejects.toThrow(/`taskwright migrate`/);
+});
+
 it("a server without TLS is refused where TLS was asked for", async () => {
   const plain = await startPostgres();
   onTestFinished(() => plain.remove());

@@ -17,7 +17,7 @@ export interface PostgresOptions {
   /** More lines of postgresql.conf, such as "max_connections = 5". They come last, so they win. */
   readonly config?: readonly string[];
   /** Takes connections with TLS only. Its certificate, which signs itself, is `ca`. */
-  readonly tls?: true;
+  readonly tls?: boolean | { readonly hosts: string };
   /** All tables are on a disk of so many MiB, which needs `canMount()`. */
   readonly disk?: number;
 }
@@ -111,11 +111,11 @@ async function prepare({ folder, port }: Site, owner: Owner, options: PostgresOp
   await run(program as string, [...args, "--no-sync", "-E", "UTF8", "--locale=C"], { cwd: data });
   await appendFile(join(data, "postgresql.conf"), `${configuration(port, options).join("\n")}\n`);
   if (options.password !== undefined) await askForPassword(data, owner, options.password);
-  if (options.tls) await askForTls(folder, data, owner);
+  if (options.tls) await askForTls(folder, data, owner, options.tls === true ? undefined : options.tls.hosts);
 }
 
-async function askForTls(folder: string, data: string, owner: Owner): Promise<void> {
-  await makeCertificate(folder);
+async function askForTls(folder: string, data: string, owner: Owner, hosts: string | undefined): Promise<void> {
+  await makeCertificate(folder, hosts);
   const [certificate, key] = [join(folder, CERTIFICATE), join(folder, KEY)];
   // It takes no key that others may read.
   await chmod(key, 0o600);

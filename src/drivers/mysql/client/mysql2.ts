@@ -13,7 +13,7 @@ export interface Address {
   readonly user?: string;
   readonly password?: string;
   readonly database: string;
-  readonly ssl?: TlsOptions;
+  readonly ssl?: TlsOptions & { readonly verifyIdentity: boolean };
 }
 
 /** What is used of a connection of mysql2, with promises (`mysql2/promise`, or `connection.promise()`). */
