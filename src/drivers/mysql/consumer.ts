@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type {
   ClaimedJob,
   ClaimRequest,
@@ -12,18 +11,13 @@ import type {
 import type { Clock } from "../../contracts/clock.js";
 import { TaskwrightError } from "../../job/errors.js";
 import { Waits } from "../common/waits.js";
-import type { PooledSession } from "./client/client.js";
+import { Claims } from "./claims.js";
 import type { Poller } from "./poller.js";
+import { randomNumber } from "./random-number.js";
 import { giveBack, settleAll } from "./settle.js";
 import type { Statements } from "./statements/index.js";
 import type { Store } from "./store.js";
 import type { UserTransactions } from "./user-transaction.js";
-
-/** At least so many jobs that have become due move in line at once. */
-const PROMOTE_MIN = 1000;
-/** Milliseconds between two looks for jobs that have become due, of a worker whose claims come back full. */
-const PROMOTE_EVERY = 10;
-const TOKEN_BYTES = 6;
 
 /** What the contracts of one connection share. */
 export interface Shared {
@@ -40,8 +34,7 @@ export class MysqlConsumer implements Consumer {
   readonly #onClose: () => void;
   readonly #stopHolding: () => void;
   readonly #waits: Waits;
-  /** When jobs of a queue that had become due were last moved in line. */
-  readonly #promoted = new Map<string, number>();
+  readonly #claims: Claims;
   /** Tokens of claims whose answer was lost: what they leased is given back before the next one. */
   readonly #unanswered = new Set<number>();
   #closed = false;
@@ -50,6 +43,7 @@ export class MysqlConsumer implements Consumer {
     this.#shared = shared;
     this.#options = options;
     this.#waits = new Waits(shared.clock);
+    this.#claims = new Claims(shared.statements, shared.clock);
     this.#onClose = onClose;
     this.#stopHolding = shared.poller.hold(options);
   }
@@ -69,7 +63,7 @@ export class MysqlConsumer implements Consumer {
 
   async #claimNow(request: ClaimRequest): Promise<ClaimedJob[]> {
     await this.#giveBack();
-    const token = newToken();
+    const token = randomNumber();
     try {
       return await this.#claimAs(token, request);
     } catch (error) {
@@ -89,41 +83,18 @@ export class MysqlConsumer implements Consumer {
 
   #claimAs(token: number, { queues, max }: ClaimRequest): Promise<ClaimedJob[]> {
     const { store, statements } = this.#shared;
+    const { lease, worker } = this.#options;
     return store.write(async (session) => {
       const looked = queues.length > 1 ? await statements.looking.look(session, queues, []) : undefined;
       const jobs: ClaimedJob[] = [];
       for (const queue of queues) {
         if (jobs.length >= max) break;
         if (looked === undefined || looked.ready.has(queue)) {
-          jobs.push(...(await this.#claimFrom(session, queue, max - jobs.length, token)));
+          jobs.push(...(await this.#claims.claim(session, queue, { lease, worker, token, max: max - jobs.length })));
         }
       }
       return jobs;
     });
-  }
-
-  /** From one queue. What has become due is moved in line where that is not enough, and now and then where it is. */
-  async #claimFrom(session: PooledSession, queue: string, max: number, token: number): Promise<ClaimedJob[]> {
-    const { claiming } = this.#shared.statements;
-    const { worker, lease } = this.#options;
-    const terms = { lease, worker, token };
-    const first = await this.#promoteNowAndThen(session, queue, max);
-    const jobs = await claiming.claim(session, queue, { ...terms, max });
-    if (jobs.length >= max || first || (await this.#promote(session, queue, max)) === 0) return jobs;
-    return [...jobs, ...(await claiming.claim(session, queue, { ...terms, max: max - jobs.length }))];
-  }
-
-  async #promoteNowAndThen(session: PooledSession, queue: string, max: number): Promise<boolean> {
-    const last = this.#promoted.get(queue) ?? Number.NEGATIVE_INFINITY;
-    if (this.#shared.clock.now() - last < PROMOTE_EVERY) return false;
-    await this.#promote(session, queue, max);
-    return true;
-  }
-
-  async #promote(session: PooledSession, queue: string, max: number): Promise<number> {
-    const promoted = await this.#shared.statements.claiming.promote(session, queue, Math.max(max, PROMOTE_MIN));
-    this.#promoted.set(queue, this.#shared.clock.now());
-    return promoted;
   }
 
   /** Waits until there may be work, for `ms`, or until the claim is to end. A poll that fails fails the claim. */
@@ -175,9 +146,4 @@ export class MysqlConsumer implements Consumer {
     this.#waits.wake();
     this.#onClose();
   }
-}
-
-/** Differs for each claim: 48 random bits, which fit a number. */
-function newToken(): number {
-  return randomBytes(TOKEN_BYTES).readUIntBE(0, TOKEN_BYTES);
 }

@@ -7,10 +7,13 @@ import type {
   QueueSummary,
 } from "../../contracts/inspector.js";
 import { ConfigError } from "../../job/errors.js";
+import { promote } from "./claims.js";
 import type { PooledSession } from "./client/client.js";
 import type { Shared } from "./consumer.js";
 import type { Parameter } from "./sql.js";
 import type { Count, Listed, PageRequest } from "./statements/listing.js";
+import type { LineKey } from "./statements/places.js";
+import type { Slice } from "./statements/slices.js";
 
 /** How many jobs one transaction deletes, or moves in line. */
 const BATCH = 500;
@@ -69,7 +72,7 @@ export class MysqlInspector implements Inspector {
     const { store, statements } = this.#shared;
     const queues = queue === undefined ? (await this.queues()).map((one) => one.queue) : [queue];
     for (const one of queues) {
-      while ((await store.write((session) => statements.claiming.promote(session, one, BATCH))) === BATCH);
+      while ((await store.write((session) => promote(statements, session, one, BATCH))) > 0);
     }
   }
 
@@ -129,6 +132,7 @@ export class MysqlInspector implements Inspector {
       if (state === "dead") return statements.listing.purgeDead(session, queue, BATCH);
       const keys = await statements.listing.lockSome(session, queue, state, BATCH);
       await statements.places.delete(session, keys);
+      await statements.slices.tidy(session, queue, slicesIn(keys));
       return keys.length;
     });
   }
@@ -143,6 +147,10 @@ export class MysqlInspector implements Inspector {
     await store.write((session) => statements.listing.setPaused(session, queue, false));
     poller.touch();
   }
+}
+
+function slicesIn(keys: readonly LineKey[]): Slice[] {
+  return [...new Map(keys.map(([, place, slice]) => [`${place} ${slice}`, { place, slice }])).values()];
 }
 
 function summarize(queue: string, paused: boolean, counted: readonly Count[]): QueueSummary {
@@ -169,7 +177,7 @@ function toCursor(position: readonly Parameter[]): string {
 
 function parseCursor(cursor: string | undefined): Parameter[] {
   if (cursor === undefined) return [];
-  if (!/^(x[0-9a-f]*|(x[0-9a-f]*)(\.\d+){3}\.x[0-9a-f]*)$/.test(cursor)) {
+  if (!/^(x[0-9a-f]*|(x[0-9a-f]*)(\.\d+){4}\.x[0-9a-f]*)$/.test(cursor)) {
     throw new ConfigError(`"${cursor}" is not a cursor of an earlier page`);
   }
   return cursor.split(".").map((part) => (part.startsWith("x") ? Buffer.from(part.slice(1), "hex") : Number(part)));

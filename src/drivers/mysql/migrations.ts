@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { KnownMigration } from "../common/ledger.js";
-import { NOW, type Tables, tablesOf } from "./sql.js";
+import { NOW, sliceAt, type Tables, tablesOf } from "./sql.js";
 
 /** A migration as it is applied: statement by statement. */
 export interface Step extends KnownMigration {
@@ -76,9 +76,42 @@ function tables(t: Tables): string[] {
   ];
 }
 
+/**
+ * Divides the line in slices of a second, so that claims need not look for its front (statements/slices.ts). Writers wait while
+ * the line's table is changed, and those of earlier versions can write no more: they do not say which slice.
+ */
+function slices(t: Tables): string[] {
+  return [
+    `CREATE TABLE IF NOT EXISTS ${t.slices} (
+  queue ${NAME}, place TINYINT NOT NULL, slice BIGINT NOT NULL, writer BIGINT NOT NULL,
+  PRIMARY KEY (queue, place, slice, writer)
+) ${OPTIONS}`,
+    ...onlyWithout(
+      t.line,
+      "slice",
+      `ALTER TABLE ${t.line} ADD COLUMN slice BIGINT NOT NULL AFTER place, DROP PRIMARY KEY,
+  ADD PRIMARY KEY (queue, place, slice, at, n, id)`,
+    ),
+    `UPDATE ${t.line} SET slice = ${sliceAt("at")}`,
+    `INSERT IGNORE INTO ${t.slices} (queue, place, slice, writer) SELECT DISTINCT queue, place, slice, 0 FROM ${t.line}`,
+  ];
+}
+
+/** A change that cannot be made twice, made only where the table does not have the column yet. */
+function onlyWithout(table: string, column: string, change: string): string[] {
+  return [
+    `SET @taskwright_change = (SELECT IF(COUNT(*) = 0, '${change}', 'DO 0') FROM information_schema.columns
+WHERE table_schema = DATABASE() AND table_name = '${table}' AND column_name = '${column}')`,
+    "PREPARE taskwright_change FROM @taskwright_change",
+    "EXECUTE taskwright_change",
+    "DEALLOCATE PREPARE taskwright_change",
+  ];
+}
+
 /** In their order. One that was released is never changed: what is new is a new one. */
 const STEPS: readonly { readonly name: string; readonly statements: (tables: Tables) => string[] }[] = [
   { name: "tables", statements: tables },
+  { name: "slices", statements: slices },
 ];
 
 /** All migrations for a prefix. */

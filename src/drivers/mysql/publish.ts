@@ -12,13 +12,13 @@ export async function publishJobs(
   jobs: readonly OutgoingJob[],
 ): Promise<PublishStatus[]> {
   const created = await withoutTaken(statements, session, numbered(jobs));
-  const inserted: NewJob[] = [];
+  const parts: (readonly NewJob[])[] = [];
   for (const part of rowParts(created, bytesOf, statements.packet)) {
-    inserted.push(...(await insertNew(statements, session, part)));
+    parts.push(...(await insertNew(statements, session, part)));
   }
-  await statements.publishing.queue(session, inserted);
+  await statements.publishing.queue(session, parts);
   const statuses: PublishStatus[] = new Array(jobs.length).fill("duplicate");
-  for (const { n } of inserted) statuses[n] = "created";
+  for (const { n } of parts.flat()) statuses[n] = "created";
   return statuses;
 }
 
@@ -42,26 +42,26 @@ async function withoutTaken(statements: Statements, session: Session, jobs: read
 
 /**
  * Inserts those whose ids are free. Somebody else may have published one of them since it was looked for: InnoDB then
- * takes back the one statement, and it is looked at who that was.
+ * takes back the one statement, and it is looked at who that was. Answers them by the statement that inserted them.
  */
 async function insertNew(
   statements: Statements,
   session: Session,
   jobs: readonly NewJob[],
-): Promise<readonly NewJob[]> {
+): Promise<readonly (readonly NewJob[])[]> {
   try {
     await statements.publishing.insert(session, jobs);
-    return jobs;
+    return [jobs];
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
     const ids = jobs.map(({ job }) => job.id);
     const taken = await statements.publishing.taken(session, ids, true);
     if (taken.size === 0) throw error;
     const free = jobs.filter(({ job }) => !taken.has(job.id));
-    const inserted: NewJob[] = [];
+    const parts: (readonly NewJob[])[] = [];
     for (const part of rowParts(free, bytesOf, statements.packet)) {
-      inserted.push(...(await insertNew(statements, session, part)));
+      parts.push(...(await insertNew(statements, session, part)));
     }
-    return inserted;
+    return parts;
   }
 }

@@ -13,6 +13,7 @@ const NAMES = [
   "migrations",
   "jobs",
   "line",
+  "slices",
   "leases",
   "cancels",
   "pauses",
@@ -37,6 +38,11 @@ export const NOW = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))";
 
 /** The same, not as a term but by itself. */
 export const NOW_SQL = `SELECT ${NOW} AS now`;
+
+/** The slice of a place in the line where a job stands: 2^20 microseconds, so about a second. */
+export function sliceAt(time: string): string {
+  return `(${time} >> 20)`;
+}
 
 const MICROSECONDS = 1000;
 /** The last time that a `BIGINT` holds, a little before it ends. */

@@ -3,6 +3,7 @@ import { BrokerError, ConfigError } from "../../job/errors.js";
 import type { Session } from "./client/client.js";
 import { adoptConnection } from "./client/mysql2.js";
 import { isConnectionLost, isMissingSavepoint, isNotPreparable, toTaskwrightError } from "./errors.js";
+import { randomNumber } from "./random-number.js";
 
 const SAVEPOINT = "taskwright";
 
@@ -77,7 +78,7 @@ function toSession(transaction: unknown): Session {
         `the transaction is one of ${transaction.dialect}, and jobs are in MySQL: they must be in one database`,
       );
     }
-    return { run: (sql, parameters = []) => transaction.query(sql, parameters) };
+    return { writer: randomNumber(), run: (sql, parameters = []) => transaction.query(sql, parameters) };
   }
   const session = adoptConnection(transaction);
   if (session !== undefined) return session;

@@ -123,7 +123,7 @@ describe("locks of others", () => {
     const other = await connection(server.place);
     await other.beginTransaction();
     await other.query(
-      `SELECT * FROM ${prefixOf(server.place)}line ORDER BY queue, place, at, n, id LIMIT 1 FOR UPDATE`,
+      `SELECT * FROM ${prefixOf(server.place)}line ORDER BY queue, place, slice, at, n, id LIMIT 1 FOR UPDATE`,
     );
     const claimed = await (await consume({ broker })).claim(NOW);
     expect(claimed.map(({ id }) => id)).toEqual([second.id]);

@@ -3,6 +3,8 @@ import type { Parameter } from "../sql.js";
 
 /** Where statements run: a connection of ours in a transaction or without one, or a transaction of the user's. */
 export interface Session {
+  /** Whose marks it makes (statements/slices.ts): those of one transaction of the user's, or, where it is null, of the connection. */
+  readonly writer: number | null;
   /** Runs one statement and answers its rows: none for a statement that returns none. */
   run(sql: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]>;
 }

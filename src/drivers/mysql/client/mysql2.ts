@@ -1,6 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import type { SqlRow } from "../../../contracts/transaction.js";
 import { ConfigError, MissingDependencyError } from "../../../job/errors.js";
+import { randomNumber } from "../random-number.js";
 import type { Parameter } from "../sql.js";
 import type { Pool, PooledSession, Session } from "./client.js";
 
@@ -109,6 +110,7 @@ export function adoptConnection(given: unknown): Session | undefined {
   const connection = withPromises(given);
   if (!hasMethods<Mysql2Connection>(connection, "query", "execute")) return undefined;
   return {
+    writer: randomNumber(),
     // As text, so that no statements are left prepared on it. Our parameters are bytes and numbers, which need no quotes.
     run: async (sql, parameters = []) => rowsOf((await connection.query({ sql, values: parameters.map(toValue) }))[0]),
   };
@@ -126,6 +128,7 @@ function hasMethods<T>(value: unknown, ...names: readonly (keyof T & string)[]):
 }
 
 class Mysql2Session implements PooledSession {
+  readonly writer = null;
   readonly #connection: Mysql2PoolConnection;
   readonly #timeout: number;
 

@@ -4,7 +4,7 @@ import { decodeHeaders } from "../../../job/headers.js";
 import { bytes, encodeName, id, integer, optionalBytes } from "../cells.js";
 import type { Session } from "../client/client.js";
 import { byKey, NOW, type Parameter, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
-import { LATER } from "./publishing.js";
+import { exhausted, inSlices, type MarkedSlice, type Slice, slices, slicesOf } from "./slices.js";
 
 export interface ClaimTerms {
   readonly max: number;
@@ -15,7 +15,19 @@ export interface ClaimTerms {
   readonly token: number;
 }
 
-/** A place in the line: its primary key behind the queue. */
+/** What a claim took, and the slices where it left nothing. */
+export interface Claimed {
+  readonly jobs: ClaimedJob[];
+  readonly exhausted: readonly Slice[];
+}
+
+/** How many jobs were moved in line, and the slices where nothing that is due is left. */
+export interface Promoted {
+  readonly count: number;
+  readonly exhausted: readonly Slice[];
+}
+
+/** A place in the line: its primary key. */
 type Position = readonly Parameter[];
 
 /**
@@ -23,7 +35,7 @@ type Position = readonly Parameter[];
  *   bodies stay as they are.
  * Callers: a consumer's `claim`; `promote` also by the inspector.
  * Cost: three statements, between `START TRANSACTION` and `COMMIT`. The line's primary key is the order of claiming, so a
- *   claim walks along it without a sort, past rows that others hold.
+ *   claim walks along slices of it without a sort, past rows that others hold.
  *
  * Claim and completion together took the server 44 to 66 microseconds a job in batches of 500, and 66 to 78 in batches of
  * 100 (MariaDB 10.11, two busy cores, its own processor time). One table with a state in the index of claiming took 60 to
@@ -32,29 +44,31 @@ type Position = readonly Parameter[];
  * to the server, and saves a statement.
  */
 export function claiming(tables: Tables) {
+  const { mark } = slices(tables);
   const unpaused = `NOT EXISTS (SELECT 1 FROM ${tables.pauses} p WHERE p.queue = ?)`;
-  const select = `
-    SELECT l.place, l.at, l.n, l.id, l.attempt, l.losses, l.cancel, l.priority, j.headers, j.history, j.body,
+  const select = (count: number) => `
+    SELECT l.place, l.slice, l.at, l.n, l.id, l.attempt, l.losses, l.cancel, l.priority, j.headers, j.history, j.body,
       j.expires <= ${NOW} AS expired
     FROM ${tables.line} l FORCE INDEX (PRIMARY) STRAIGHT_JOIN ${tables.jobs} j FORCE INDEX (PRIMARY) ON j.id = l.id
-    WHERE l.queue = ? AND l.place < ${LATER} AND ${unpaused}
-    ORDER BY l.place, l.at, l.n, l.id LIMIT ? FOR UPDATE SKIP LOCKED`;
-  const those = (count: number) => `(queue, place, at, n, id) IN (${repeat("(?, ?, ?, ?, ?)", count)})`;
+    WHERE l.queue = ? AND ${inSlices("l", count)} AND ${unpaused}
+    ORDER BY l.place, l.slice, l.at, l.n, l.id LIMIT ? FOR UPDATE SKIP LOCKED`;
+  const those = (count: number) => `(queue, place, slice, at, n, id) IN (${repeat("(?, ?, ?, ?, ?, ?)", count)})`;
   const lease = (count: number) =>
     `INSERT INTO ${tables.leases} (id, queue, token, until, worker, attempt, losses, cancel)
       SELECT id, queue, ?, ${NOW} + ?, ?, attempt + 1, losses, cancel FROM ${byKey(tables.line)} WHERE ${those(count)}`;
   const take = (count: number) => `DELETE t FROM ${byKey(tables.line)} WHERE ${those(count)}`;
   const note = `INSERT IGNORE INTO ${tables.cancels} (worker, id) VALUES (?, ?)`;
-  const due = `
-    SELECT place, at, n, id FROM ${byKey(tables.line)} WHERE queue = ? AND place = ${LATER} AND at <= ${NOW}
-    ORDER BY at, n, id LIMIT ? FOR UPDATE SKIP LOCKED`;
+  const due = (count: number) => `
+    SELECT place, slice, at, n, id, priority FROM ${byKey(tables.line)} WHERE queue = ? AND ${inSlices("t", count)} AND at <= ${NOW}
+    ORDER BY place, slice, at, n, id LIMIT ? FOR UPDATE SKIP LOCKED`;
   const promote = (count: number) => `UPDATE ${byKey(tables.line)} SET place = 9 - priority WHERE ${those(count)}`;
 
   return {
-    /** Leases up to `max` jobs from the front of a queue's line; none while it is paused. */
-    async claim(session: Session, queue: string, { max, lease: ms, worker, token }: ClaimTerms): Promise<ClaimedJob[]> {
+    /** Leases up to `max` jobs from the front of these slices of a queue's line; none while it is paused. */
+    async claim(session: Session, queue: string, front: readonly MarkedSlice[], terms: ClaimTerms): Promise<Claimed> {
+      const { max, lease: ms, worker, token } = terms;
       const name = encodeName(queue);
-      const rows = await session.run(select, [name, name, max]);
+      const rows = await lockFirst(session, front, select, [name], [name, max]);
       for (const part of paddedParts(rows.map((row) => positionOf(name, row)))) {
         const keys = part.flat();
         await session.run(lease(part.length), [token, toMicros(ms), encodeName(worker), ...keys]);
@@ -63,22 +77,37 @@ export function claiming(tables: Tables) {
       for (const row of rows) {
         if (integer(row, "cancel") === 1) await session.run(note, [encodeName(worker), bytes(row, "id")]);
       }
-      return rows.map((row) => toClaimed(row, queue, token));
+      return { jobs: rows.map((row) => toClaimed(row, queue, token)), exhausted: exhausted(front, rows, max) };
     },
-    /** Moves up to `max` jobs of a queue that have become due in line, and answers how many. */
-    async promote(session: Session, queue: string, max: number): Promise<number> {
+    /** Moves up to `max` jobs that have become due from these slices of a queue's line to their places in it. */
+    async promote(session: Session, queue: string, later: readonly MarkedSlice[], max: number): Promise<Promoted> {
       const name = encodeName(queue);
-      const rows = await session.run(due, [name, max]);
+      const rows = await lockFirst(session, later, due, [name], [max]);
       for (const part of paddedParts(rows.map((row) => positionOf(name, row)))) {
         await session.run(promote(part.length), part.flat());
       }
-      return rows.length;
+      const oneOfEach = new Map(rows.map((row) => [`${integer(row, "priority")} ${integer(row, "slice")}`, id(row)]));
+      await mark(session, [...oneOfEach.values()], { later: false });
+      return { count: rows.length, exhausted: exhausted(later, rows, max) };
     },
   };
 }
 
+/** The slices stand between the other parameters. */
+async function lockFirst(
+  session: Session,
+  front: readonly Slice[],
+  sql: (count: number) => string,
+  before: readonly Parameter[],
+  after: readonly Parameter[],
+): Promise<readonly SqlRow[]> {
+  const [padded] = [...paddedParts(front)];
+  if (padded === undefined) return [];
+  return session.run(sql(padded.length), [...before, ...slicesOf(padded), ...after]);
+}
+
 function positionOf(queue: Buffer, row: SqlRow): Position {
-  return [queue, integer(row, "place"), integer(row, "at"), integer(row, "n"), bytes(row, "id")];
+  return [queue, integer(row, "place"), integer(row, "slice"), integer(row, "at"), integer(row, "n"), bytes(row, "id")];
 }
 
 function toClaimed(row: SqlRow, queue: string, token: number): ClaimedJob {

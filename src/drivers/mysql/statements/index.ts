@@ -9,6 +9,7 @@ import { outcomes } from "./outcomes.js";
 import { places } from "./places.js";
 import { publishing } from "./publishing.js";
 import { reports } from "./reports.js";
+import { slices } from "./slices.js";
 
 /** Every statement of the driver, over the tables of one prefix. */
 export type Statements = ReturnType<typeof statementsOf>;
@@ -18,6 +19,7 @@ export function statementsOf(tables: Tables, packet: number) {
   return {
     packet,
     publishing: publishing(tables),
+    slices: slices(tables),
     claiming: claiming(tables),
     leases: leases(tables),
     looking: looking(tables),

@@ -4,7 +4,7 @@ import { bytes, encodeName, integer, name, optionalInteger } from "../cells.js";
 import type { PooledSession, Session } from "../client/client.js";
 import { NOW, type Parameter, type Tables, toMillis } from "../sql.js";
 import { besideLive, DEAD_COLUMNS, type LineKey, liveColumns, toLineKey, toRecord, toState } from "./places.js";
-import { LATER } from "./publishing.js";
+import { LATER } from "./slices.js";
 
 /** How many jobs of a queue are in a state. */
 export interface Count {
@@ -56,12 +56,12 @@ export function listing(tables: Tables) {
     dead: `SELECT ${DEAD_COLUMNS} FROM ${tables.dead} d WHERE d.id > ? AND (? OR d.queue = ?) ORDER BY d.id LIMIT ?`,
   };
   const waiting = `
-    SELECT ${liveColumns()}, l.at FROM ${tables.line} l STRAIGHT_JOIN ${tables.jobs} j ON j.id = l.id ${besideLive(tables)}
-    WHERE l.queue >= ? AND (l.queue, l.place, l.at, l.n, l.id) > (?, ?, ?, ?, ?) AND (? OR l.queue = ?)
+    SELECT ${liveColumns()}, l.slice, l.at FROM ${tables.line} l STRAIGHT_JOIN ${tables.jobs} j ON j.id = l.id ${besideLive(tables)}
+    WHERE l.queue >= ? AND (l.queue, l.place, l.slice, l.at, l.n, l.id) > (?, ?, ?, ?, ?, ?) AND (? OR l.queue = ?)
       AND l.place < ${LATER}
-    ORDER BY l.queue, l.place, l.at, l.n, l.id LIMIT ?`;
+    ORDER BY l.queue, l.place, l.slice, l.at, l.n, l.id LIMIT ?`;
   const keys = (where: string) =>
-    `SELECT l.queue, l.place, l.at, l.n, l.id FROM ${tables.line} l WHERE l.queue = ? AND ${where}
+    `SELECT l.queue, l.place, l.slice, l.at, l.n, l.id FROM ${tables.line} l WHERE l.queue = ? AND ${where}
       LIMIT ? FOR UPDATE SKIP LOCKED`;
   const selections: Partial<Record<QueuedState, string>> = {
     waiting: keys(WAITING),
@@ -87,7 +87,7 @@ export function listing(tables: Tables) {
         const rows = await session.run(pages[state], [after[0] ?? Buffer.of(), any, queue, limit]);
         return rows.map((row) => ({ record: toRecord(row), position: [bytes(row, "id")] }));
       }
-      const start = after.length === 5 ? after : [queue, 0, 0, -1, Buffer.of()];
+      const start = after.length === 6 ? after : [queue, 0, 0, 0, -1, Buffer.of()];
       const rows = await session.run(waiting, [start[0] ?? queue, ...start, any, queue, limit]);
       return rows.map((row) => ({ record: toRecord(row), position: toLineKey(row) }));
     },

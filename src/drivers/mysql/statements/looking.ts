@@ -1,7 +1,7 @@
 import { encodeName, id, integer, name } from "../cells.js";
 import type { Session } from "../client/client.js";
 import { NOW, paddedParts, repeat, type Tables, toMillis } from "../sql.js";
-import { LATER } from "./publishing.js";
+import { LATER } from "./slices.js";
 
 /** What there is to know for those who wait. */
 export interface Look {
@@ -28,12 +28,15 @@ const CANCEL = 3;
  *   trip included.
  */
 export function looking(tables: Tables) {
+  // Slice by slice, and in each along the line's key, so that the first row is the first in line.
+  const marked = `${tables.slices} s FORCE INDEX (PRIMARY) STRAIGHT_JOIN ${tables.line} l FORCE INDEX (PRIMARY)
+      ON l.queue = s.queue AND l.place = s.place AND l.slice = s.slice`;
   const unpaused = `NOT EXISTS (SELECT 1 FROM ${tables.pauses} p WHERE p.queue = l.queue)`;
   const queue = `
-    (SELECT ${READY} AS kind, l.queue AS name, 0 AS wait, '' AS id FROM ${tables.line} l
-      WHERE l.queue = ? AND l.place < ${LATER} AND ${unpaused} LIMIT 1)
-    UNION ALL (SELECT ${NEXT}, l.queue, l.at - ${NOW}, '' FROM ${tables.line} l
-      WHERE l.queue = ? AND l.place = ${LATER} AND ${unpaused} ORDER BY l.at LIMIT 1)`;
+    (SELECT ${READY} AS kind, l.queue AS name, 0 AS wait, '' AS id FROM ${marked}
+      WHERE s.queue = ? AND s.place < ${LATER} AND ${unpaused} LIMIT 1)
+    UNION ALL (SELECT ${NEXT}, l.queue, l.at - ${NOW}, '' FROM ${marked}
+      WHERE s.queue = ? AND s.place = ${LATER} AND ${unpaused} ORDER BY s.slice LIMIT 1)`;
   const cancels = (count: number) =>
     `(SELECT ${CANCEL} AS kind, worker AS name, 0 AS wait, id FROM ${tables.cancels}
       WHERE worker IN (${repeat("?", count)}) LIMIT ${CANCELS})`;

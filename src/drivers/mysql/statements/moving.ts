@@ -1,21 +1,22 @@
 import type { DeadReason } from "../../../contracts/broker.js";
 import { encodeId } from "../cells.js";
 import type { Session } from "../client/client.js";
-import { byKey, NOW, paddedParts, repeat, type Tables, toMicros } from "../sql.js";
+import { byKey, NOW, paddedParts, repeat, sliceAt, type Tables, toMicros } from "../sql.js";
 import type { StoredLease } from "./leases.js";
-import { LATER } from "./publishing.js";
+import { LATER, slices } from "./slices.js";
 
 /**
  * Purpose: the ends of attempts, other than leaving the leases.
  * Callers: settle and sweep.
- * Cost: `delete` is one statement for up to 512 jobs. The others are for failures and shutdown: two or three statements a
+ * Cost: `delete` is one statement for up to 512 jobs. The others are for failures and shutdown: two to four statements a
  *   job.
  */
 export function moving(tables: Tables) {
   const setDue = `UPDATE ${tables.jobs} SET due = ${NOW} + ? WHERE id = ?`;
-  const putBack = `
-    INSERT INTO ${tables.line} (queue, place, at, n, id, priority, retrying, attempt, losses, cancel)
-    SELECT queue, IF(due > ${NOW}, ${LATER}, 9 - priority), due, n, id, priority, ?, ?, ?, ?
+  const { mark } = slices(tables);
+  const putBack = (place: string) => `
+    INSERT INTO ${tables.line} (queue, place, slice, at, n, id, priority, retrying, attempt, losses, cancel)
+    SELECT queue, ${place}, ${sliceAt("due")}, due, n, id, priority, ?, ?, ?, ?
     FROM ${tables.jobs} WHERE id = ?`;
   const saveHistory = `UPDATE ${tables.jobs} SET history = ? WHERE id = ?`;
   const bury = `
@@ -28,7 +29,10 @@ export function moving(tables: Tables) {
     async putBack(session: Session, lease: StoredLease, delay: number | undefined): Promise<void> {
       const key = encodeId(lease.id);
       if (delay !== undefined) await session.run(setDue, [toMicros(Math.max(0, delay)), key]);
-      await session.run(putBack, [lease.attempt > 0 ? 1 : 0, lease.attempt, lease.losses, lease.cancel ? 1 : 0, key]);
+      const later = delay !== undefined && delay > 0;
+      const sql = putBack(later ? String(LATER) : "9 - priority");
+      await session.run(sql, [lease.attempt > 0 ? 1 : 0, lease.attempt, lease.losses, lease.cancel ? 1 : 0, key]);
+      await mark(session, [lease.id], { later });
     },
     async saveHistory(session: Session, id: string, history: Uint8Array): Promise<void> {
       await session.run(saveHistory, [history, encodeId(id)]);

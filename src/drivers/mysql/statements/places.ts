@@ -4,11 +4,11 @@ import type { SqlRow } from "../../../contracts/transaction.js";
 import { decodeHeaders } from "../../../job/headers.js";
 import { bytes, encodeId, id, integer, name, optionalBytes, optionalInteger, optionalName } from "../cells.js";
 import type { Session } from "../client/client.js";
-import { byKey, NOW, type Parameter, paddedParts, repeat, type Tables, toMillis } from "../sql.js";
-import { LATER } from "./publishing.js";
+import { byKey, NOW, type Parameter, paddedParts, repeat, sliceAt, type Tables, toMillis } from "../sql.js";
+import { LATER, slices } from "./slices.js";
 
 /** A row of the line, by its primary key. */
-export type LineKey = readonly [queue: Parameter, place: number, at: number, n: number, id: Parameter];
+export type LineKey = readonly [queue: Parameter, place: number, slice: number, at: number, n: number, id: Parameter];
 
 /** The columns of a live job `j`, and what stands beside it: its lease `a`, or its row in the line, due (`r`) or not (`s`). */
 export function liveColumns(): string {
@@ -21,7 +21,8 @@ export function liveColumns(): string {
 
 export function besideLive(tables: Tables): string {
   const at = (alias: string, place: string) =>
-    `LEFT JOIN ${tables.line} ${alias} ON ${alias}.queue = j.queue AND ${alias}.place = ${place} AND ${alias}.at = j.due
+    `LEFT JOIN ${tables.line} ${alias} ON ${alias}.queue = j.queue AND ${alias}.place = ${place}
+      AND ${alias}.slice = ${sliceAt("j.due")} AND ${alias}.at = j.due
       AND ${alias}.n = j.n AND ${alias}.id = j.id`;
   return `LEFT JOIN ${tables.leases} a ON a.id = j.id ${at("r", "9 - j.priority")} ${at("s", String(LATER))}`;
 }
@@ -35,24 +36,26 @@ export const DEAD_COLUMNS = `d.id, d.queue, d.priority, d.died AS due, d.headers
  * Cost: a look-up by id and three by key; removal is two deletions.
  */
 export function places(tables: Tables) {
+  const { mark } = slices(tables);
   const live = (count: number) =>
     `SELECT ${liveColumns()} FROM ${tables.jobs} j ${besideLive(tables)} WHERE j.id IN (${repeat("?", count)})`;
   const dead = (count: number) => `SELECT ${DEAD_COLUMNS} FROM ${tables.dead} d WHERE d.id IN (${repeat("?", count)})`;
   const resting = `
-    SELECT l.queue, l.place, l.at, l.n, l.id FROM ${tables.jobs} j STRAIGHT_JOIN ${tables.line} l
-      ON l.queue = j.queue AND l.place IN (9 - j.priority, ${LATER}) AND l.at = j.due AND l.n = j.n AND l.id = j.id
+    SELECT l.queue, l.place, l.slice, l.at, l.n, l.id FROM ${tables.jobs} j STRAIGHT_JOIN ${tables.line} l
+      ON l.queue = j.queue AND l.place IN (9 - j.priority, ${LATER})
+        AND l.slice = ${sliceAt("j.due")} AND l.at = j.due AND l.n = j.n AND l.id = j.id
     WHERE j.id = ?`;
-  const lock = `SELECT 1 AS found FROM ${tables.line} WHERE queue = ? AND place = ? AND at = ? AND n = ? AND id = ? FOR UPDATE`;
+  const lock = `SELECT 1 AS found FROM ${tables.line} WHERE queue = ? AND place = ? AND slice = ? AND at = ? AND n = ? AND id = ? FOR UPDATE`;
   const exists = `SELECT 1 AS found FROM ${tables.jobs} WHERE id = ?`;
   const removeLine = (count: number) =>
-    `DELETE t FROM ${byKey(tables.line)} WHERE (queue, place, at, n, id) IN (${repeat("(?, ?, ?, ?, ?)", count)})`;
+    `DELETE t FROM ${byKey(tables.line)} WHERE (queue, place, slice, at, n, id) IN (${repeat("(?, ?, ?, ?, ?, ?)", count)})`;
   const removeJobs = (count: number) => `DELETE t FROM ${byKey(tables.jobs)} WHERE id IN (${repeat("?", count)})`;
   const removeDead = `DELETE FROM ${tables.dead} WHERE id = ?`;
   const revival = [
     `INSERT INTO ${tables.jobs} (id, queue, priority, n, due, expires, headers, body, history)
       SELECT id, queue, priority, 0, ${NOW}, expires, headers, body, history FROM ${tables.dead} WHERE id = ?`,
-    `INSERT INTO ${tables.line} (queue, place, at, n, id, priority, retrying, attempt, losses, cancel)
-      SELECT queue, 9 - priority, due, n, id, priority, 0, 0, 0, 0 FROM ${tables.jobs} WHERE id = ?`,
+    `INSERT INTO ${tables.line} (queue, place, slice, at, n, id, priority, retrying, attempt, losses, cancel)
+      SELECT queue, 9 - priority, ${sliceAt("due")}, due, n, id, priority, 0, 0, 0, 0 FROM ${tables.jobs} WHERE id = ?`,
     removeDead,
   ];
 
@@ -83,7 +86,7 @@ export function places(tables: Tables) {
         await session.run(removeLine(part.length), part.flat());
         await session.run(
           removeJobs(part.length),
-          part.map(([, , , , id]) => id),
+          part.map(([, , , , , id]) => id),
         );
       }
     },
@@ -93,12 +96,14 @@ export function places(tables: Tables) {
     /** Makes a dead letter a job again, due now, with nothing counted. */
     async revive(session: Session, id: string): Promise<void> {
       for (const statement of revival) await session.run(statement, [encodeId(id)]);
+      await mark(session, [id], { later: false });
     },
   };
 }
 
 export function toLineKey(row: SqlRow): LineKey {
-  return [bytes(row, "queue"), integer(row, "place"), integer(row, "at"), integer(row, "n"), bytes(row, "id")];
+  const [queue, id] = [bytes(row, "queue"), bytes(row, "id")];
+  return [queue, integer(row, "place"), integer(row, "slice"), integer(row, "at"), integer(row, "n"), id];
 }
 
 const STATES: readonly QueuedState[] = ["scheduled", "waiting", "active", "retrying", "dead"];
