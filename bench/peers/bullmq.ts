@@ -1,4 +1,4 @@
-import type { Job, Peer } from "../contestant.js";
+import type { Job, Peer, Session } from "../contestant.js";
 import { load } from "./load.js";
 
 interface Added {
@@ -17,7 +17,8 @@ interface Queue extends Closable {
 }
 
 interface Options {
-  readonly connection: { readonly url: string; readonly maxRetriesPerRequest: null };
+  /** To Redis or PostgreSQL. */
+  readonly connection: object;
 }
 
 interface QueueOptions extends Options {
@@ -30,7 +31,8 @@ interface WorkerOptions extends Options {
   readonly removeOnFail?: { readonly count: number };
 }
 
-interface BullMQ {
+/** What is used of BullMQ, whatever its database. */
+export interface BullMQ {
   readonly Queue: new (name: string, options: QueueOptions) => Queue;
   readonly QueueEvents: new (name: string, options: Options & { readonly lastEventId: string }) => Closable;
   readonly Worker: new (
@@ -58,44 +60,52 @@ export const bullmq: Peer = {
     "ioredis, concurrency 100, removeOnComplete and removeOnFail (neither where results are kept), events.maxLen 0 and " +
     "no QueueEvents (10,000, its default, and QueueEvents where results are)",
   keepsResults: true,
-  async open({ place, keepResults }) {
-    const { Queue, QueueEvents, Worker } = await load<BullMQ>("bullmq");
-    const options = { connection: { url: place, maxRetriesPerRequest: null } };
-    const queue = new Queue(NAME, {
-      ...options,
-      ...(keepResults ? {} : { streams: { events: { maxLen: 0 } } }),
-    });
-    await queue.waitUntilReady();
-    const opened: Closable[] = [queue];
-    let events: Promise<Closable> | undefined;
-    const listen = async (): Promise<Closable> => {
-      // From the first event on: from the next one, its default, the end of the first job can be missed.
-      const listening = new QueueEvents(NAME, { ...options, lastEventId: "0" });
-      opened.unshift(listening);
-      await listening.waitUntilReady();
-      return listening;
-    };
-    return {
-      enqueue: (...job) => queue.add("add", job),
-      enqueueMany: (jobs) => queue.addBulk(jobs.map((data) => ({ name: "add", data }))),
-      call: async (...job) => {
-        events ??= listen();
-        const [added, listening] = await Promise.all([queue.add("add", job), events]);
-        return added.waitUntilFinished(listening);
-      },
-      startWorker: async (handler) => {
-        const worker = new Worker(NAME, async ({ data: [a, b] }) => handler(a, b), {
-          ...options,
-          concurrency: 100,
-          ...(keepResults ? {} : { removeOnComplete: NONE, removeOnFail: NONE }),
-        });
-        opened.unshift(worker);
-        await worker.waitUntilReady();
-      },
-      remaining: () => queue.getJobCountByTypes("wait", "active", "delayed", "prioritized"),
-      close: async () => {
-        for (const one of opened) await one.close();
-      },
-    };
+  open: async ({ place, keepResults }) => {
+    const connection = { url: place, maxRetriesPerRequest: null };
+    return openBullmq(await load<BullMQ>("bullmq"), connection, keepResults);
   },
 };
+
+export async function openBullmq(
+  { Queue, QueueEvents, Worker }: BullMQ,
+  connection: object,
+  keepResults: boolean,
+): Promise<Session> {
+  const options = { connection };
+  const queue = new Queue(NAME, {
+    ...options,
+    ...(keepResults ? {} : { streams: { events: { maxLen: 0 } } }),
+  });
+  await queue.waitUntilReady();
+  const opened: Closable[] = [queue];
+  let events: Promise<Closable> | undefined;
+  const listen = async (): Promise<Closable> => {
+    // From the first event on: from the next one, its default, the end of the first job can be missed.
+    const listening = new QueueEvents(NAME, { ...options, lastEventId: "0" });
+    opened.unshift(listening);
+    await listening.waitUntilReady();
+    return listening;
+  };
+  return {
+    enqueue: (...job) => queue.add("add", job),
+    enqueueMany: (jobs) => queue.addBulk(jobs.map((data) => ({ name: "add", data }))),
+    call: async (...job) => {
+      events ??= listen();
+      const [added, listening] = await Promise.all([queue.add("add", job), events]);
+      return added.waitUntilFinished(listening);
+    },
+    startWorker: async (handler) => {
+      const worker = new Worker(NAME, async ({ data: [a, b] }) => handler(a, b), {
+        ...options,
+        concurrency: 100,
+        ...(keepResults ? {} : { removeOnComplete: NONE, removeOnFail: NONE }),
+      });
+      opened.unshift(worker);
+      await worker.waitUntilReady();
+    },
+    remaining: () => queue.getJobCountByTypes("wait", "active", "delayed", "prioritized"),
+    close: async () => {
+      for (const one of opened) await one.close();
+    },
+  };
+}

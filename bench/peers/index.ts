@@ -2,6 +2,7 @@ import type { Peer } from "../contestant.js";
 import { amqplib, amqplibPriorities } from "./amqplib.js";
 import { beeQueue } from "./bee-queue.js";
 import { bullmq } from "./bullmq.js";
+import { bullmqPostgres } from "./bullmq-postgres.js";
 import { celery } from "./celery.js";
 import { graphileWorker } from "./graphile-worker.js";
 import { pgBoss } from "./pg-boss.js";
@@ -16,6 +17,7 @@ export const PEERS: readonly Peer[] = [
   redisCeiling,
   graphileWorker,
   pgBoss,
+  bullmqPostgres,
   amqplib,
   amqplibPriorities,
   celery,
