@@ -56,7 +56,7 @@ it.each<[string, () => Promise<PostgresOptions>, RegExp]>([
     /TLS could not be agreed upon/,
   ],
   ["no CA", async () => ({ url: `${server.url}?sslmode=verify-full` }), /TLS could not be agreed upon/],
-  ["no TLS", async () => ({ url: server.url }), /may not log in.*no encryption/],
+  ["no TLS", async () => ({ url: server.url }), /may not log in.*(no encryption|SSL off)/],
   ["a file that is not there", async () => ({ url: trusting("/nowhere/ca.pem") }), /correct sslrootcert/],
 ])("%s is refused with one line that says what to correct", async (_, options, message) => {
   const error = await postgres(await options())
