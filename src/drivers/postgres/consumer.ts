@@ -18,7 +18,7 @@ import { bytes, text } from "./cells.js";
 import type { Channels } from "./channels.js";
 import { CLAIM_COLUMNS, type Found, readFound } from "./claimed.js";
 import { type Database, onlyRow, type Queryable } from "./database.js";
-import type { Hints } from "./hints.js";
+import type { Heard, Hints } from "./hints.js";
 import { everyNumber } from "./packing.js";
 import type { Search } from "./search.js";
 import { noteStatuses, settleCalls } from "./settle.js";
@@ -146,7 +146,11 @@ export class PostgresConsumer implements Consumer {
     return this.#claimNow(request, true);
   }
 
-  async #claimNow({ queues, max }: ClaimRequest, full: boolean): Promise<Found[]> {
+  #claimNow(request: ClaimRequest, full: boolean): Promise<Found[]> {
+    return this.#shared.hints.whileHearing((heard) => this.#claimHearing(request, full, heard));
+  }
+
+  async #claimHearing({ queues, max }: ClaimRequest, full: boolean, heard: Heard): Promise<Found[]> {
     const { hints, database } = this.#shared;
     const { lease, worker } = this.#options;
     const holder = `${this.#id}.${(++this.#claims).toString(36)}`;
@@ -159,7 +163,7 @@ export class PostgresConsumer implements Consumer {
       throw error;
     });
     const found = rows.map((row) => readFound(row, queues));
-    for (const { place, hint } of found) hints.set(queues[place] ?? "", hint);
+    for (const { place, hint } of found) hints.set(queues[place] ?? "", hint, heard);
     const ended = database.clock.now();
     if (found[0]) database.noteTime(found[0].moment);
     if (full) hints.noteFull(ended, ended - began);

@@ -1,3 +1,23 @@
+/** How far back jobs may have come while somebody looked: what he found may be from before them. */
+export class Heard {
+  readonly #dues = new Map<string, number>();
+  #all = false;
+
+  /** Of this queue, from `due` on. */
+  note(queue: string, due: number): void {
+    this.#dues.set(queue, Math.min(due, this.of(queue) ?? due));
+  }
+
+  noteAll(): void {
+    this.#all = true;
+  }
+
+  /** Nothing where nothing was heard of the queue. */
+  of(queue: string): number | undefined {
+    return this.#all ? 0 : this.#dues.get(queue);
+  }
+}
+
 /**
  * What this process knows of its queues from earlier claims, for later ones (see schema/claiming.ts): without it a claim
  * looks at all there is, which is slow only while an old transaction keeps what was deleted from being cleaned away.
@@ -10,8 +30,8 @@
 export class Hints {
   /** Numbers as texts: tokens are too large for ours. */
   readonly #hints = new Map<string, string[]>();
-  /** Queues whose beginning is being looked for, and how far back their jobs may have come meanwhile. */
-  readonly #watched = new Map<string, number>();
+  /** Of those who look at this moment. */
+  readonly #listening = new Set<Heard>();
   /** When that is to be the next time, in ms of any clock that only grows. */
   #nextFull = Number.NEGATIVE_INFINITY;
   #lastCost = 0;
@@ -36,22 +56,30 @@ export class Hints {
     return hint === undefined ? null : `{${hint.join(",")}}`;
   }
 
-  set(queue: string, hint: string[]): void {
-    this.#hints.set(queue, hint);
+  /**
+   * Looks, and hears meanwhile. A message may come while the answer of a claim that was before it is on its way: the hint of
+   * that claim would leave out what the message told, and nothing would look there again before the next full look.
+   */
+  async whileHearing<T>(look: (heard: Heard) => Promise<T>): Promise<T> {
+    const heard = new Heard();
+    this.#listening.add(heard);
+    try {
+      return await look(heard);
+    } finally {
+      this.#listening.delete(heard);
+    }
   }
 
-  /** From here on `begin` knows what was heard before it. */
-  watch(queues: readonly string[]): void {
-    for (const queue of queues) this.#watched.set(queue, Number.POSITIVE_INFINITY);
+  /** What a claim found. */
+  set(queue: string, hint: string[], heard: Heard): void {
+    this.#hints.set(queue, hint);
+    const due = heard.of(queue);
+    if (due !== undefined) this.#lowerHint(queue, due);
   }
 
   /** What was found where a queue begins, unless a claim was faster. */
-  begin(queue: string, hint: string[] | undefined): void {
-    const since = this.#watched.get(queue);
-    this.#watched.delete(queue);
-    if (hint === undefined || this.#hints.has(queue)) return;
-    this.#hints.set(queue, hint);
-    if (since !== undefined) this.lower(queue, since);
+  begin(queue: string, hint: string[], heard: Heard): void {
+    if (!this.#hints.has(queue)) this.set(queue, hint, heard);
   }
 
   /** Up to where all jobs of each rank were taken. */
@@ -65,8 +93,11 @@ export class Hints {
 
   /** Jobs of this queue, and this rank or any, that are due from `due` on may have come. */
   lower(queue: string, due: number, only?: number): void {
-    const watched = this.#watched.get(queue);
-    if (watched !== undefined) this.#watched.set(queue, Math.min(watched, due));
+    for (const heard of this.#listening) heard.note(queue, due);
+    this.#lowerHint(queue, due, only);
+  }
+
+  #lowerHint(queue: string, due: number, only?: number): void {
     const hint = this.#hints.get(queue);
     if (hint === undefined) return;
     for (let rank = only ?? 0; rank <= (only ?? 9); rank++) {
@@ -79,12 +110,12 @@ export class Hints {
 
   reset(queue: string): void {
     this.#hints.delete(queue);
-    if (this.#watched.has(queue)) this.#watched.set(queue, 0);
+    for (const heard of this.#listening) heard.note(queue, 0);
   }
 
   resetAll(): void {
     this.#hints.clear();
-    for (const queue of this.#watched.keys()) this.#watched.set(queue, 0);
+    for (const heard of this.#listening) heard.noteAll();
   }
 }
 

@@ -64,11 +64,9 @@ export class Search {
   }
 
   async #start(queues: readonly string[]): Promise<void> {
-    this.#hints.watch(queues);
-    const found = new Map<string, string[]>();
-    let complete = false;
-    try {
+    await this.#hints.whileHearing(async (heard) => {
       if (await this.#isSmall()) return;
+      const found = new Map<string, string[]>();
       const places = await this.#look((moment, era) => {
         if (era === undefined) return [];
         for (const queue of queues) found.set(queue, [era, ...RANKS.flatMap(() => [String(moment - 1), "0"])]);
@@ -77,10 +75,8 @@ export class Search {
       for (const { queue, rank, due, before } of places) {
         found.get(queue)?.splice(1 + 2 * rank, 2, String(due), before);
       }
-      complete = true;
-    } finally {
-      for (const queue of queues) this.#hints.begin(queue, complete ? found.get(queue) : undefined);
-    }
+      for (const [queue, hint] of found) this.#hints.begin(queue, hint, heard);
+    });
   }
 
   async #isSmall(): Promise<boolean> {

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Database } from "../../../src/drivers/postgres/database.js";
-import { Hints } from "../../../src/drivers/postgres/hints.js";
+import { Heard, Hints } from "../../../src/drivers/postgres/hints.js";
 import { Search } from "../../../src/drivers/postgres/search.js";
 import { RecordingLogger } from "../../core/support.js";
 import { ENVIRONMENT } from "../../support/postgres/shared.js";
@@ -75,8 +75,26 @@ it("jobs behind a hint, of which nobody told, are found beside the claims", asyn
   await search.start([QUEUE]);
   // As if all of it had been taken.
   const [token = ""] = hints.of(QUEUE)?.slice(1).split(",") ?? [];
-  hints.set(QUEUE, [token, ...Array.from({ length: 10 }, () => [String(Date.now() + 60_000), "0"]).flat()]);
+  hints.set(
+    QUEUE,
+    [token, ...Array.from({ length: 10 }, () => [String(Date.now() + 60_000), "0"]).flat()],
+    new Heard(),
+  );
   expect(await seen()).toBe(0);
   await search.lookBehind([QUEUE]);
+  expect(await seen()).toBe(2);
+});
+
+it("what is told while the answer of a claim is on its way is not forgotten with it", async () => {
+  const { broker, hints, search, seen } = await open();
+  await claim(await consumer({ broker }), 1, 0);
+  await search.start([QUEUE]);
+  const [token = ""] = hints.of(QUEUE)?.slice(1).split(",") ?? [];
+  const answer = [token, ...Array.from({ length: 10 }, () => [String(Date.now() + 60_000), "0"]).flat()];
+  await broker.publish([job(), job({ priority: 3 })]);
+  await hints.whileHearing(async (heard) => {
+    hints.lower(QUEUE, 1);
+    hints.set(QUEUE, answer, heard);
+  });
   expect(await seen()).toBe(2);
 });
