@@ -33,10 +33,13 @@ export class Claims {
 
   async #claimReady(session: PooledSession, queue: string, terms: ClaimTerms): Promise<ClaimedJob[]> {
     const { slices, claiming } = this.#statements;
-    const front = await slices.ready(session, queue);
-    const { jobs, exhausted } = await claiming.claim(session, queue, front, terms);
-    await slices.tidy(session, queue, exhausted);
-    return jobs;
+    for (;;) {
+      const front = await slices.ready(session, queue);
+      const { jobs, exhausted } = await claiming.claim(session, queue, front, terms);
+      const removed = await slices.tidy(session, queue, exhausted);
+      // Where all that were looked through had lost their jobs to somebody else, there may be more behind them.
+      if (jobs.length > 0 || removed === 0) return jobs;
+    }
   }
 
   #isPromotionDue(queue: string): boolean {

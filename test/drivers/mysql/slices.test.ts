@@ -110,3 +110,17 @@ test("jobs are claimed in their order across more slices than are read at once",
   expect(claimed).toHaveLength(70);
   expect(claimed.map(({ id }) => id)).toEqual(jobs.map(({ id }) => id).toReversed());
 });
+
+test("jobs behind more empty slices than are read at once are found by one claim", async () => {
+  const { broker, inspector, age } = await aging();
+  const jobs = [];
+  for (let at = 0; at < 70; at++) {
+    const one = job();
+    jobs.push(one);
+    await broker.publish([one]);
+    if (at < 69) await age();
+  }
+  const last = jobs.at(-1);
+  await inspector.discard(jobs.slice(0, -1).map(({ id }) => id));
+  expect((await claimAll({ broker })).map(({ id }) => id)).toEqual([last?.id]);
+});
