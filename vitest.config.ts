@@ -16,6 +16,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/support/rabbitmq/run.ts",
     // The suites of drivers mostly wait for servers: one file more than there are cores, so that none of these is idle.
     maxWorkers: availableParallelism() + 1,
     // A few tests start processes; on a busy machine of two cores one start takes up to a second.

@@ -1,7 +1,6 @@
 import { Taskwright, type TaskwrightOptions } from "taskwright";
-import { startRabbitmq } from "../support/rabbitmq/server.js";
+import { rabbitmqPlace } from "../support/rabbitmq/shared.js";
 import { type RedisServer, startRedis } from "../support/redis/server.js";
-import type { PrivateServer } from "../support/server.js";
 import { PythonClient, type PythonPlace, PythonWorker } from "./python.js";
 
 /** A Redis, a Python client, a Python worker on the queue "celery", and an app of ours that speaks Celery. */
@@ -26,7 +25,7 @@ export async function openPlace(
 ): Promise<CeleryPlace> {
   const redis = await startRedis();
   const backend = `${redis.url}/0`;
-  const rabbitmq: PrivateServer | undefined = transport === "rabbitmq" ? await startRabbitmq() : undefined;
+  const rabbitmq = transport === "rabbitmq" ? await rabbitmqPlace() : undefined;
   const broker = rabbitmq?.url ?? backend;
   const place = { broker, backend };
   const [python, worker] = await Promise.all([PythonClient.open(place), PythonWorker.open(place, ["-Q", "celery"])]);

@@ -86,9 +86,9 @@ describe.each(["postgres", "mysql"] as const)("jobs in transactions on %s", (dat
       );
       const job = await pay.enqueue(70);
       expect(await job.result({ timeout: "10s" })).toBe("paid by attempt 2");
-      // The result comes with the commit, and the event when the worker has seen it.
-      await until("the end", async () => ends[1]);
-      expect(ends).toEqual(["job:retrying", "job:completed"]);
+      // The result comes with the commit, and the events when the worker has seen how the attempts ended, in any order.
+      await until("the ends", async () => ends[1]);
+      expect(ends.sort()).toEqual(["job:completed", "job:retrying"]);
       expect(await inside(({ run }) => Promise.resolve(run("SELECT id FROM effects")))).toSatisfy(hasOnly(72));
     });
 

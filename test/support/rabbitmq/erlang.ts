@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process";
+import process from "node:process";
 import { findProgram } from "../programs.js";
 
 /** Of no importance: nodes listen on 127.0.0.1 only, and end with the test process. */
 export const COOKIE = "taskwright";
 /** Comes with Erlang. */
 const ERL_CALL = { name: "erl_call", package: "erlang-base" };
+
+let calls = 0;
 
 /**
  * Evaluates Erlang in a running node and answers what it gives, as Erlang prints it: `rabbitmqctl eval` in 20 ms, where
@@ -14,8 +17,9 @@ const ERL_CALL = { name: "erl_call", package: "erlang-base" };
  */
 export async function evaluate(distPort: number, expression: string): Promise<string> {
   const path = await findProgram(ERL_CALL);
-  // A name of its own (-r): a node turns away whom it thinks it is connected to already.
-  const call = spawn(path, ["-r", "-c", COOKIE, "-address", `127.0.0.1:${distPort}`, "-timeout", "10", "-e"]);
+  // A name of its own: a node turns away whom it thinks it is connected to already.
+  const name = `call-${process.pid}-${++calls}`;
+  const call = spawn(path, ["-h", name, "-c", COOKIE, "-address", `127.0.0.1:${distPort}`, "-timeout", "10", "-e"]);
   let said = "";
   call.stdout.on("data", (chunk: Buffer) => {
     said += chunk.toString();

@@ -14,11 +14,8 @@ export interface RabbitmqOptions {
   readonly tls?: boolean;
 }
 
-/** One RabbitMQ node. */
-export interface RabbitmqServer extends PrivateServer {
-  readonly port: number;
-  /** The file of the certificate to trust, with `tls`. */
-  readonly ca: string;
+/** What can be done to a node that runs. */
+export interface RabbitmqNode {
   /** Evaluates Erlang in it, and answers what it gives, as Erlang prints it. */
   evaluate(expression: string): Promise<string>;
   /** Makes an empty virtual host, and answers its URL. */
@@ -30,6 +27,13 @@ export interface RabbitmqServer extends PrivateServer {
   alarm(raised: boolean, resource?: "memory" | "disk"): Promise<void>;
 }
 
+/** One RabbitMQ node. */
+export interface RabbitmqServer extends PrivateServer, RabbitmqNode {
+  readonly port: number;
+  /** The file of the certificate to trust, with `tls`. */
+  readonly ca: string;
+}
+
 /** The program behind the wrapper that would only run it as the user `rabbitmq`, in the one system-wide folder. */
 const RABBITMQ = { name: "/usr/lib/rabbitmq/bin/rabbitmq-server", package: "rabbitmq-server" };
 
@@ -37,25 +41,28 @@ const RABBITMQ = { name: "/usr/lib/rabbitmq/bin/rabbitmq-server", package: "rabb
 const DIST = 10_000;
 
 /**
- * Starts a RabbitMQ node, in 4 to 6 s. Who starts it removes it.
+ * Starts a RabbitMQ node, in 4 to 12 s. Who starts it removes it.
  *
  * @throws Error when RabbitMQ is missing and cannot be installed, or does not start
  */
 export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<RabbitmqServer> {
   const server = await startServer(recipe(options));
-  const { port } = server.site;
+  const { port, folder } = server.site;
+  return Object.assign(server, { port, ca: join(folder, CERTIFICATE) }, nodeAt(port, server.url));
+}
+
+/** A node that runs, by the port and the URL that clients use. */
+export function nodeAt(port: number, url: string): RabbitmqNode {
   const ask = (expression: string) => evaluate(port + DIST, expression);
   const all = `<<".*">>`;
-  return Object.assign(server, {
-    port,
-    ca: join(server.site.folder, CERTIFICATE),
+  return {
     evaluate: ask,
     addVhost: async (name: string) => {
       await ask(`rabbit_vhost:add(<<"${name}">>, <<"tests">>)`);
       await ask(
         `rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"${name}">>, ${all}, ${all}, ${all}, <<"tests">>)`,
       );
-      return `${server.url}/${name}`;
+      return `${url}/${name}`;
     },
     removeVhost: async (name: string) => void (await ask(`rabbit_vhost:delete(<<"${name}">>, <<"tests">>)`)),
     closeConnections: async () =>
@@ -69,7 +76,7 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
         return (raised ? /running/ : /block/).test(states) ? undefined : true;
       });
     },
-  });
+  };
 }
 
 function recipe(options: RabbitmqOptions): Recipe {
@@ -143,5 +150,7 @@ function environment({ port, folder }: Site): Record<string, string> {
     RABBITMQ_PID_FILE: join(folder, "pid"),
     // The Erlang process takes the place of the script, so signals reach it.
     RABBITMQ_ALLOW_INPUT: "1",
+    // Schedulers without work wait for some by turning round and round, on cores that the tests need.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+sbwt none +sbwtdcpu none +sbwtdio none",
   };
 }

@@ -1,6 +1,9 @@
-import { type RabbitmqServer, startRabbitmq } from "./server.js";
+import { connect } from "node:net";
+import process from "node:process";
+import { inject } from "vitest";
+import { nodeAt, type RabbitmqNode } from "./server.js";
 
-let server: Promise<RabbitmqServer> | undefined;
+let node: Promise<RabbitmqNode> | undefined;
 let places = 0;
 
 /** An empty virtual host. */
@@ -9,14 +12,21 @@ export interface RabbitmqPlace {
   remove(): Promise<void>;
 }
 
-/**
- * An empty virtual host on the one RabbitMQ of this process, in 50 ms. The server is started by the first call, in 4 to 6 s,
- * and ends with the process.
- */
+/** An empty virtual host on the one RabbitMQ of this run of tests, in 50 ms. The first call of the run starts it. */
 export async function rabbitmqPlace(): Promise<RabbitmqPlace> {
-  server ??= startRabbitmq();
-  const running = await server;
+  node ??= findNode();
+  const { addVhost, removeVhost } = await node;
   places += 1;
-  const name = `case-${places}`;
-  return { url: await running.addVhost(name), remove: () => running.removeVhost(name) };
+  const name = `case-${process.pid}-${places}`;
+  return { url: await addVhost(name), remove: () => removeVhost(name) };
+}
+
+/** Asks for it where `run.ts` answers. */
+async function findNode(): Promise<RabbitmqNode> {
+  const socket = connect(inject("rabbitmq"));
+  let answer = "";
+  for await (const chunk of socket) answer += String(chunk);
+  const port = Number(answer);
+  if (!(port > 0)) throw new Error(answer);
+  return nodeAt(port, `amqp://guest:guest@127.0.0.1:${port}`);
 }

@@ -1,3 +1,0 @@
-import { testKills } from "./suite.js";
-
-testKills("rabbitmq+sqlite");
