@@ -7,7 +7,7 @@ import { growingScript } from "./script.js";
  * created or "0" for each whose id was there.
  *
  * A job that finds a consumer idle is leased to it in the same step, as the answer to its claim, and comes with the message
- * that would have told it to claim: a job then starts 1.8 times as fast as with BullMQ, and took a little longer with a claim.
+ * that would have told it to claim: pickup went from 0.94 to 1.6 of BullMQ's speed (median).
  *
  * Called by `Broker.publish`. Two commands a run, however many jobs are in it; about six a job with an id of the caller's.
  */
