@@ -72,6 +72,9 @@ export interface BenchedDriver {
 /** The measures of drivers that processes share. */
 const SHARED_TRIALS = [enqueue, bulk, settling(false), settling(true), latency];
 
+/** More processes, larger bodies, more in front: on request, of servers that processes share. */
+const LOADS = [workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog];
+
 const memory: BenchedDriver = {
   name: "memory",
   jobs: 200_000,
@@ -117,7 +120,7 @@ const redis: BenchedDriver = {
   name: "redis",
   jobs: 100_000,
   trials: SHARED_TRIALS,
-  onRequest: [workers(2), workers(4), payload("100b"), payload("10kb"), payload("500kb"), backlog],
+  onRequest: LOADS,
   standard: { settings: "concurrency 100", broker: (address) => `${address}/0` },
   variants: [],
   describeServer: describeRedis,
@@ -128,17 +131,7 @@ const postgres: BenchedDriver = {
   name: "postgres",
   jobs: 20_000,
   trials: SHARED_TRIALS,
-  onRequest: [
-    work,
-    workers(2),
-    workers(4),
-    payload("100b"),
-    payload("10kb"),
-    payload("500kb"),
-    backlog,
-    delayedBacklog,
-    pinnedHorizon,
-  ],
+  onRequest: [work, ...LOADS, delayedBacklog, pinnedHorizon],
   standard: { settings: "concurrency 100", broker: (address) => address },
   variants: [],
   describeServer: describePostgres,
@@ -149,16 +142,7 @@ const mysql: BenchedDriver = {
   name: "mysql",
   jobs: 20_000,
   trials: SHARED_TRIALS,
-  onRequest: [
-    workers(2),
-    workers(4),
-    payload("100b"),
-    payload("10kb"),
-    payload("500kb"),
-    backlog,
-    delayedBacklog,
-    pinnedHorizon,
-  ],
+  onRequest: [work, ...LOADS, delayedBacklog, pinnedHorizon],
   standard: { settings: "concurrency 100, pool of 10 connections", broker: (address) => address },
   variants: [],
   describeServer: describeMysql,

@@ -3,7 +3,7 @@ import { systemClock } from "../src/clock.js";
 import { mysql } from "../src/drivers/mysql/index.js";
 import { MARIADB, type MysqlServer, startMysql } from "../test/support/mysql/server.js";
 import { versionOf } from "../test/support/programs.js";
-import type { Place } from "./drivers.js";
+import type { DatabaseWork, Place } from "./drivers.js";
 
 /** As a server of one's own would be: every commit is on the disk before it is answered. */
 const DURABLE = [
@@ -37,6 +37,7 @@ export async function freshMysql(): Promise<Place> {
     address,
     oneProcess: false,
     bytes: async () => (await bytes()) - atStart,
+    work: () => workSoFar(ask),
     pin: async () => {
       const connection = await createConnection(address);
       await connection.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
@@ -54,6 +55,20 @@ async function tableBytes(ask: MysqlServer["ask"], database: string): Promise<nu
     `SELECT SUM(data_length + index_length) AS bytes FROM information_schema.tables WHERE table_schema = '${database}'`,
   );
   return Number(row?.bytes);
+}
+
+async function workSoFar(ask: MysqlServer["ask"]): Promise<DatabaseWork> {
+  const counted = await ask(
+    "SHOW GLOBAL STATUS WHERE variable_name LIKE 'Handler%' OR variable_name = 'Innodb_lsn_current'",
+  );
+  const values = new Map(counted.map((row) => [String(row.Variable_name), Number(row.Value)]));
+  const sum = (...names: string[]): number =>
+    names.reduce((total, name) => total + (values.get(name) ?? Number.NaN), 0);
+  return {
+    rows: sum("Handler_write", "Handler_update", "Handler_delete"),
+    wal: sum("Innodb_lsn_current"),
+    commits: sum("Handler_commit"),
+  };
 }
 
 async function makeTables(address: string): Promise<void> {

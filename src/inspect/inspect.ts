@@ -8,10 +8,10 @@ import type {
   QueueSummary,
 } from "../contracts/index.js";
 import { ConfigError, UnreadableError } from "../job/errors.js";
-import { firstOf } from "../job/first-of.js";
 import { type AttemptRecord, readEntries, toAttempts } from "../job/history.js";
 import type { JobMessage } from "../job/message.js";
 import type { Outcome } from "../job/outcome.js";
+import { allOf, firstOf, refusalOf } from "../job/places.js";
 import type { Route } from "../route.js";
 import { allRoutes, type Runtime, routeFor } from "../runtime.js";
 import { liveWorkers, type WorkerRecord } from "../worker/registry.js";
@@ -75,24 +75,23 @@ export class Inspect {
   /** Every queue that has jobs or is paused. */
   async queues(): Promise<QueueSummary[]> {
     const brokers = distinctBrokers(await this.#routes());
-    return (await Promise.all(brokers.map((route) => route.requireInspector().queues()))).flat();
+    return allOf(brokers, async (route) => route.requireInspector().queues());
   }
 
-  /** Jobs by queue, state and task, a page at a time, one place after the other. `limit` defaults to 50. */
+  /**
+   * Jobs by queue, state and task, a page at a time, one place after the other. `limit` defaults to 50. Places that cannot list
+   * such jobs are left out, unless none can.
+   */
   async jobs({ task, limit = 50, cursor, ...filter }: JobFilter = {}): Promise<{ jobs: JobView[]; cursor?: string }> {
     const runtime = await this.#connect();
     const routes =
       filter.queue === undefined
         ? distinctBrokers(await allRoutes(runtime))
         : [await routeFor(runtime, {}, filter.queue)];
-    const at = readCursor(cursor);
-    const route = routes[at.place];
-    if (route === undefined) return { jobs: [] };
-    const page = await route.requireInspector().list({ ...filter, limit, ...(at.rest && { cursor: at.rest }) });
-    const views = page.jobs.map((record) => view(record, runtime, route));
+    const page = await listFrom(routes, readCursor(cursor), { ...filter, limit });
+    const views = page.jobs.map(({ record, route }) => view(record, runtime, route));
     const jobs = task === undefined ? views : views.filter(({ message }) => message?.task === task);
-    if (page.cursor !== undefined) return { jobs, cursor: `${at.place}:${page.cursor}` };
-    return at.place + 1 < routes.length ? { jobs, cursor: `${at.place + 1}:` } : { jobs };
+    return page.cursor === undefined ? { jobs } : { jobs, cursor: page.cursor };
   }
 
   /** A job in its broker; completed and cancelled ones are no longer there, see `outcome`. */
@@ -127,7 +126,7 @@ export class Inspect {
 
   /** Deletes jobs that are not active, and answers which ids were found. */
   async discard(ids: readonly string[]): Promise<string[]> {
-    return this.#everywhere((route) => route.requireInspector().discard(ids));
+    return this.#everywhere(async (route) => route.requireInspector().discard(ids));
   }
 
   /** Deletes every job of a queue in these states (default: all but active and dead), and answers how many. */
@@ -182,7 +181,7 @@ export class Inspect {
 
   /** What each place answers, together. */
   async #everywhere(act: (route: Route) => Promise<string[]>): Promise<string[]> {
-    return [...new Set((await Promise.all((await this.#routes()).map(act))).flat())];
+    return [...new Set(await allOf(await this.#routes(), act))];
   }
 }
 
@@ -191,8 +190,41 @@ function distinctBrokers(routes: readonly Route[]): Route[] {
   return routes.filter(({ at }, index) => routes.findIndex((other) => other.at === at) === index);
 }
 
-/** A cursor is the number of the place, a colon, and the cursor of that place. */
-function readCursor(cursor = "0:"): { readonly place: number; readonly rest: string } {
+interface Page {
+  readonly jobs: readonly { readonly record: JobRecord; readonly route: Route }[];
+  readonly cursor?: string;
+}
+
+/** The next jobs that there are: places without any are passed over, so that only the last page is empty. */
+async function listFrom(
+  routes: readonly Route[],
+  from: Cursor,
+  terms: Partial<ListFilter> & { readonly limit: number },
+): Promise<Page> {
+  const refusals: unknown[] = [];
+  let { rest } = from;
+  for (let { place } = from; place < routes.length; place++, rest = "") {
+    const route = routes[place] as Route;
+    const page = await listAt(route, rest, terms).catch((error: unknown) => void refusals.push(refusalOf(error)));
+    const jobs = page?.jobs.map((record) => ({ record, route })) ?? [];
+    if (page?.cursor !== undefined) return { jobs, cursor: `${place}:${page.cursor}` };
+    if (jobs.length > 0) return place + 1 < routes.length ? { jobs, cursor: `${place + 1}:` } : { jobs };
+  }
+  if (refusals.length > 0 && refusals.length === routes.length) throw refusals[0];
+  return { jobs: [] };
+}
+
+async function listAt(route: Route, rest: string, terms: Partial<ListFilter> & { readonly limit: number }) {
+  return route.requireInspector().list({ ...terms, ...(rest !== "" && { cursor: rest }) });
+}
+
+/** The number of the place, and the cursor of that place. With a colon between them it is the cursor of a page. */
+interface Cursor {
+  readonly place: number;
+  readonly rest: string;
+}
+
+function readCursor(cursor = "0:"): Cursor {
   const [, place, rest = ""] = /^(\d{1,9}):(.*)$/s.exec(cursor) ?? [];
   if (place === undefined) throw new ConfigError(`"${cursor}" is not a cursor of an earlier page`);
   return { place: Number(place), rest };

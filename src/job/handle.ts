@@ -5,9 +5,9 @@ import type { Route } from "../route.js";
 import type { Runtime } from "../runtime.js";
 import { type Duration, formatDuration, parseDuration } from "./duration.js";
 import { CancelledError, ConfigError, NoResultError, TimeoutError } from "./errors.js";
-import { firstOf } from "./first-of.js";
 import { type AttemptRecord, readEntries, toAttempts } from "./history.js";
 import type { Outcome } from "./outcome.js";
+import { firstOf } from "./places.js";
 
 /** Where a job stands. `unknown`: nobody has heard of it, or its outcome has expired. */
 export type JobState = QueuedState | TerminalState | "unknown";

@@ -1,7 +1,7 @@
 import type { ReportRecord } from "../contracts/index.js";
 import type { Codec } from "../job/codec/index.js";
-import { firstOf } from "../job/first-of.js";
 import type { HandleAccess, JobAccess } from "../job/handle.js";
+import { firstOf } from "../job/places.js";
 import type { Route } from "../route.js";
 
 /** Without a notifier, progress is read this often, in ms; with one, this only catches what a notification missed. */

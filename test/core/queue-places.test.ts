@@ -61,6 +61,14 @@ describe("an app with queues in several places", () => {
     await expect(inspect.jobs({ cursor: "1" })).rejects.toThrow('"1" is not a cursor of an earlier page');
   });
 
+  it("passes places over that have no such jobs, so that a page is empty only where there are none", async () => {
+    const app = open();
+    expect(await app.inspect.jobs({ state: "waiting" })).toEqual({ jobs: [] });
+    await app.send("echo", { args: ["hello"], id: "m", queue: "mail" });
+    const { jobs } = await app.inspect.jobs({ state: "waiting" });
+    expect(jobs.map(({ id }) => id)).toEqual(["m"]);
+  });
+
   it("retries and discards dead letters wherever they are, each in its own place", async () => {
     await died(open());
     const { inspect } = open();

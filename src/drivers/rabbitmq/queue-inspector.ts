@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DeadReason } from "../../contracts/broker.js";
+import { DEAD_REASONS, type DeadReason } from "../../contracts/broker.js";
 import type { JobRecord } from "../../contracts/inspector.js";
 import type { QueueInspector, QueueLength } from "../../contracts/queue-inspector.js";
 import { freshHeaders } from "../common/celery.js";
@@ -13,15 +13,6 @@ import { deadQueueOf } from "./topology.js";
 
 /** The most dead letters that are looked through at once. */
 const MOST = 10_000;
-const REASONS: readonly string[] = [
-  "failed",
-  "rejected",
-  "lease-lost",
-  "unknown-task",
-  "unreadable",
-  "invalid-arguments",
-  "invalid-result",
-] satisfies DeadReason[];
 
 /** For how long, in ms, one who has looked waits for the queue to have its letters again. */
 const TAKING_BACK = 1000;
@@ -184,5 +175,5 @@ function toRecord(letter: Letter, queue: string): JobRecord {
 
 /** Those without a reason of ours were put there by RabbitMQ, because nobody could keep hold of them. */
 function reasonOf(reason: string | undefined): DeadReason {
-  return REASONS.includes(reason ?? "") ? (reason as DeadReason) : "lease-lost";
+  return DEAD_REASONS.find((known) => known === reason) ?? "lease-lost";
 }

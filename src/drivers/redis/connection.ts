@@ -35,7 +35,7 @@ export async function connect(settings: Settings, environment: DriverEnvironment
   const contracts =
     settings.protocol === "celery"
       ? celeryContracts(server, subscriptions, { visibilityTimeout: settings.visibilityTimeout, db }, environment)
-      : nativeContracts({ server, subscriptions, clock }, random);
+      : nativeContracts({ server, subscriptions, clock, logger }, random);
   return {
     ...contracts,
     ping: () => ping(server),

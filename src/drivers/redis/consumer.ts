@@ -10,6 +10,7 @@ import type {
   SettleStatus,
 } from "../../contracts/broker.js";
 import type { Clock } from "../../contracts/clock.js";
+import type { Logger } from "../../contracts/logger.js";
 import type { Unsubscribe } from "../../contracts/notifier.js";
 import { TaskwrightError, UnsupportedError } from "../../job/errors.js";
 import { decodeId } from "../../job/id-bytes.js";
@@ -37,6 +38,7 @@ export interface Shared {
   readonly server: Server;
   readonly subscriptions: Subscriptions;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /**
@@ -194,8 +196,12 @@ export class RedisConsumer implements Consumer {
     this.#closed = true;
     this.#wake();
     // Those that nobody takes any more need not wait for their leases to pass; without a server they have to.
-    const come = await this.#waitNoMore().catch(() => []);
-    if (come.length > 0) await this.settle(come.map((lease) => ({ kind: "release", lease, delay: 0 }))).catch(() => {});
+    try {
+      const come = await this.#waitNoMore();
+      if (come.length > 0) await this.settle(come.map((lease) => ({ kind: "release", lease, delay: 0 })));
+    } catch (error) {
+      this.#shared.logger.debug({ error }, "jobs that redis handed over could not be given back");
+    }
     this.#stopListening();
     this.#onClose(this);
   }

@@ -30,8 +30,7 @@ export function packJobsToPublish(jobs: readonly OutgoingJob[], time: number): B
   const packer = new Packer(jobs.reduce((size, { body }) => size + body.length, jobs.length * AROUND_BODY));
   packer.beginArray(runs.length);
   for (const run of runs) {
-    const [job] = run;
-    if (job === undefined) continue;
+    const job = run[0] as OutgoingJob;
     const alone = goesAlone(job);
     packer.beginArray(alone ? 8 : 3);
     packer.write(job.queue);

@@ -4,24 +4,24 @@
  *
  * The keys, behind the prefix. Ids are as in `ids.ts`, records as in `record.ts`, histories as in `history.ts`:
  *
- *     jobs             hash    id -> record, of every job that is not over; written once
- *     history          hash    id -> what happened to it since; most jobs have none
- *     queues           hash    queue -> which of its ten lines may hold jobs (bits 0..9), and whether it is paused (bit 10)
- *     line:<p>:<queue> list    ids of waiting jobs of priority p, the oldest first
- *     void:<queue>     set     ids of which one entry in a line no longer counts
- *     scheduled:<q>    zset    id -> when it is due, of jobs that never ran
- *     retrying:<q>     zset    the same of jobs that ran before
- *     due              zset    queue -> when the first of these is due, or earlier
- *     held:<queue>     hash    id -> until when (13 digits), token
- *     cancels          set     ids of active jobs that are to stop
- *     leases           zset    queue -> when the first of its leases passes, or earlier
- *     dead:<queue>     zset    id -> when it died
- *     idle:<queue>     zset    consumer -> until when it waits for a job
- *     waiter:<consumer> string terms of its claim: token, lease, queues; there while it waits
- *     outcome:<id>     string  state (1), attempt (4), body; or in outcomes:<begin of the id>, see keeping.ts
+ *     jobs               hash    id -> record, of every job that is not over; written once
+ *     history            hash    id -> what happened to it since; most jobs have none
+ *     queues             hash    queue -> which of its ten lines may hold jobs (bits 0..9), and whether it is paused (bit 10)
+ *     line:<p>:<queue>   list    ids of waiting jobs of priority p, the oldest first
+ *     void:<queue>       set     ids of which one entry in a line no longer counts
+ *     scheduled:<q>      zset    id -> when it is due, of jobs that never ran
+ *     retrying:<q>       zset    the same of jobs that ran before
+ *     due                zset    queue -> when the first of these is due, or earlier
+ *     held:<queue>       hash    id -> until when (13 digits), token
+ *     cancels            set     ids of active jobs that are to stop
+ *     leases             zset    queue -> when the first of its leases passes, or earlier
+ *     dead:<queue>       zset    id -> when it died
+ *     idle:<queue>       zset    consumer -> until when it waits for a job
+ *     waiter:<consumer>  string  terms of its claim: token, lease, queues; there while it waits
+ *     outcome:<id>       string  state (1), attempt (4), body; or in outcomes:<begin of the id>, see keeping.ts
  *     report:<name>      hash    v: version, p: progress;  log:<name>  list  lines
- *     entries          zset    keys of the coordinator;  entry:<key>  string  version (8), value;  counter:<key>
- *     version          string  the last version of an entry
+ *     entries            zset    keys of the coordinator;  entry:<key>  string  version (8), value;  counter:<key>
+ *     version            string  the last version of an entry
  *
  * Measured in batches of 100 and 500 with records of 26 bytes (Redis 7.0, 2 cores; microseconds of Redis's thread a job,
  * to publish, then to claim and complete; bytes a waiting job):
