@@ -1,0 +1,3 @@
+import { testKills } from "./suite.js";
+
+testKills("rabbitmq+postgres");
