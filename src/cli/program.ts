@@ -83,6 +83,11 @@ function configureCommand(command: Command): void {
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       outputError: (text, write) =>
-        write(`${text.trim().replace(/\n\(Did you mean (.*)\?\)$/, ": did you mean $1?")}\n`),
+        write(
+          `${text
+            .trim()
+            .replace(/\n\(Did you mean (.*)\?\)$/, ": did you mean $1?")
+            .replace(/^error: unknown command '[^']*'$/, '$&: see "taskwright --help"')}\n`,
+        ),
     });
 }

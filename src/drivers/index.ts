@@ -6,12 +6,21 @@ import { ConfigError } from "../job/errors.js";
 type Protocol = NonNullable<Driver["protocol"]>;
 type FromUrl = (url: string, protocol?: Protocol) => Driver;
 
-/** URL schemes, and the driver each one loads. A driver's code is loaded when its scheme is first used. */
+/**
+ * URL schemes, and the driver each one loads, the usual ones first, as they are told to whoever writes another. A driver's code is
+ * loaded when its scheme is first used.
+ */
 const SCHEMES: Readonly<Record<string, () => Promise<FromUrl>>> = {
   memory: async () => (await import("./memory/index.js")).fromUrl,
   sqlite: async () => (await import("./sqlite/index.js")).fromUrl,
   redis: loadRedis,
   rediss: loadRedis,
+  postgres: loadPostgres,
+  postgresql: loadPostgres,
+  mysql: loadMysql,
+  mariadb: loadMysql,
+  amqp: loadRabbitmq,
+  amqps: loadRabbitmq,
   valkey: loadRedis,
   valkeys: loadRedis,
   "redis+unix": loadRedis,
@@ -19,12 +28,6 @@ const SCHEMES: Readonly<Record<string, () => Promise<FromUrl>>> = {
   "rediss+sentinel": loadRedis,
   "redis+cluster": loadRedis,
   "rediss+cluster": loadRedis,
-  postgres: loadPostgres,
-  postgresql: loadPostgres,
-  mysql: loadMysql,
-  mariadb: loadMysql,
-  amqp: loadRabbitmq,
-  amqps: loadRabbitmq,
 };
 
 async function loadRedis(): Promise<FromUrl> {

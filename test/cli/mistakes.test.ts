@@ -72,6 +72,7 @@ describe("a mistake", () => {
       'worker.concurrency must be a whole number of at least 1, not "lots" (from --concurrency)',
     ],
     ["a wrong command", ["wroker"], 2, "unknown command 'wroker': did you mean worker?"],
+    ["no command at all like it", ["sing"], 2, `unknown command 'sing': see "taskwright --help"`],
     ["a wrong subcommand", ["dead", "rety"], 2, 'unknown command "rety" in taskwright dead: did you mean "retry"?'],
     ["a wrong task to run", ["run", "ad", "--app", TASKS], 4, 'unknown task "ad": did you mean "add"?'],
     [

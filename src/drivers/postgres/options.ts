@@ -2,7 +2,7 @@ import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { maskUrl } from "../../config/mask.js";
 import { type Duration, parseDuration } from "../../job/duration.js";
 import { ConfigError } from "../../job/errors.js";
-import { assertOptionNames, checkWholeNumber, readFlag, readQuery } from "../common/options.js";
+import { assertOptionNames, checkWholeNumber, oneOf, readFlag, readQuery } from "../common/options.js";
 import type { PgPool } from "./client.js";
 
 /** Where and how the postgres driver keeps jobs. */
@@ -77,6 +77,8 @@ const PG_NAMES = [
   "host",
   "client_encoding",
 ] as const;
+/** Others would pass for `verify-full`. */
+const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"] as const;
 const DEFAULT_URL = "postgres://localhost:5432";
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 const LARGEST_MAX_BYTES = 100 * 1024 * 1024;
@@ -132,6 +134,7 @@ function parseUrl(url: string): Parsed {
   assertParses(url);
   const [, place = "", search = ""] = match;
   const values = readQuery(search, [...OUR_NAMES, ...PG_NAMES], "the postgres URL", url);
+  if (values.sslmode !== undefined) oneOf("sslmode", values.sslmode, SSL_MODES);
   const theirs = new URLSearchParams();
   for (const name of PG_NAMES) if (values[name] !== undefined) theirs.append(name, values[name]);
   const query = theirs.size === 0 ? "" : `?${theirs}`;

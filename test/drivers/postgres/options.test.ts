@@ -22,6 +22,7 @@ describe("the options of postgres", () => {
     ["postgres://h/d?schema=a-b", /schema cannot be "a-b"/],
     ["postgres://h/d?poolSize=0", /poolSize cannot be 0/],
     ["postgres://h/d?listen=no", /listen cannot be "no"/],
+    ["postgres://h/d?sslmode=requir", /sslmode cannot be "requir": did you mean "require"/],
     ["postgres:h", /is not a postgres URL/],
     ["postgres://me:pa/ss@h/d", /write "\/" as %2F/],
   ])("%s is refused", (url, message) => {
