@@ -67,7 +67,9 @@ export async function checkPlaces({ app, settings }: Session): Promise<Check[]> 
     ]);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return [{ name: "broker", status: "problem", detail: maskSecrets(`${placeOf(settings.broker)}: ${message}`) }];
+    const place = maskUrl(placeOf(settings.broker));
+    const detail = message.includes(place) ? message : `${place}: ${message}`;
+    return [{ name: "broker", status: "problem", detail: maskSecrets(detail) }];
   }
 }
 

@@ -168,6 +168,7 @@ describe("enqueue", () => {
   it("waits no longer than told", async () => {
     const { code, stderr } = await place.run(["enqueue", "add", "--wait", "50ms"]);
     expect(code).toBe(1);
+    expect(stderr).toMatch(/^waiting, but no worker is running: start one with `taskwright worker <module>`\n/);
     expect(stderr).toMatch(/did not end within 50ms/);
   });
 });

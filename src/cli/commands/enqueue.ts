@@ -4,7 +4,7 @@ import type { Job } from "../../job/handle.js";
 import type { Labels } from "../../job/options.js";
 import { findTask } from "../find-task.js";
 import { examples } from "../help.js";
-import { type AppOptions, addAppOption, withSession } from "../session.js";
+import { type AppOptions, addAppOption, type Session, withSession } from "../session.js";
 import { printJson, showValue } from "../show.js";
 import type { Terminal } from "../terminal.js";
 import { parseArgument, parseInstant, parseInteger, parseLabel, parseList, parseRecord } from "../values.js";
@@ -58,11 +58,12 @@ export function addEnqueueCommand(program: Command, terminal: Terminal): void {
 async function enqueue(command: Command, name: string, words: readonly string[], terminal: Terminal): Promise<void> {
   const options = command.optsWithGlobals<EnqueueOptions>();
   const args = options.args ?? words.map(parseArgument);
-  await withSession(command, async ({ app }) => {
-    if (options.app !== undefined) findTask(app, name);
-    const job = await app.send(name, { ...jobOptions(options), args });
-    if (options.wait === undefined) report(job, options, terminal);
-    else await printResult(job, options, terminal);
+  await withSession(command, async (session) => {
+    if (options.app !== undefined) findTask(session.app, name);
+    const job = await session.app.send(name, { ...jobOptions(options), args });
+    if (options.wait === undefined) return report(job, options, terminal);
+    await warnOfNoWorker(session, terminal);
+    await printResult(job, options, terminal);
   });
 }
 
@@ -76,6 +77,13 @@ function report(job: Job<unknown>, { json }: EnqueueOptions, terminal: Terminal)
   if (json) printJson(terminal, { id: job.id, duplicate: job.duplicate });
   else terminal.print(job.id);
   if (job.duplicate && !json) terminal.printError("a job with this id exists already: nothing was enqueued");
+}
+
+/** Whoever waits for nobody should know. Workers of Celery and of queues in other places are not seen from here. */
+async function warnOfNoWorker({ app, settings }: Session, terminal: Terminal): Promise<void> {
+  if (settings.protocol === "celery" || Object.keys(settings.queuePlaces).length > 0) return;
+  if ((await app.inspect.workers()).length > 0) return;
+  terminal.printError("waiting, but no worker is running: start one with `taskwright worker <module>`");
 }
 
 async function printResult(job: Job<unknown>, { json, wait }: EnqueueOptions, terminal: Terminal): Promise<void> {
