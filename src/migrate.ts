@@ -31,16 +31,19 @@ interface Place {
   readonly driver: Driver;
 }
 
-type PlaceSettings = Pick<Settings, "broker" | "backend" | "protocol">;
+type PlaceSettings = Pick<Settings, "broker" | "backend" | "protocol" | "queuePlaces">;
 
-/** The drivers of an app's settings, none of them opened: the backend's only where it is another place than the broker. */
-export async function placesOf({ broker, backend, protocol }: PlaceSettings): Promise<Place[]> {
-  const driverOf = async (place: string | Driver) =>
-    typeof place === "string" ? driverFromUrl(place, protocol) : place;
-  const places: Place[] = [{ role: "broker", driver: await driverOf(broker) }];
-  const apart = backend !== undefined && backend !== broker && !isReplies(backend);
-  if (apart) places.push({ role: "backend", driver: await driverOf(backend) });
-  return places;
+/** The drivers of an app's settings, its own first, none of them opened, and each place once. */
+export async function placesOf({ queuePlaces, ...own }: PlaceSettings): Promise<Place[]> {
+  const places = new Map<string | Driver, Place>();
+  for (const { broker, backend, protocol = own.protocol } of [own, ...Object.values(queuePlaces)]) {
+    for (const [role, place] of [["broker", broker] as const, ["backend", backend] as const]) {
+      if (place === undefined || isReplies(place) || places.has(place)) continue;
+      const driver = typeof place === "string" ? await driverFromUrl(place, protocol) : place;
+      places.set(place, { role, driver });
+    }
+  }
+  return [...places.values()];
 }
 
 /** Brings the schemas of all places to what their drivers need, one place after the other. */

@@ -67,10 +67,16 @@ export async function checkPlaces({ app, settings }: Session): Promise<Check[]> 
     ]);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const place = maskUrl(placeOf(settings.broker));
-    const detail = message.includes(place) ? message : `${place}: ${message}`;
+    // It names its place, unless it comes before there is one.
+    const named = placesOf(settings).some((place) => message.includes(place));
+    const detail = named ? message : `${placeOf(settings.broker)}: ${message}`;
     return [{ name: "broker", status: "problem", detail: maskSecrets(detail) }];
   }
+}
+
+function placesOf({ broker, backend, queuePlaces }: Session["settings"]): string[] {
+  const places = Object.values(queuePlaces).flatMap((place) => [place.broker, place.backend]);
+  return [broker, backend, ...places].flatMap((place) => (place === undefined ? [] : [maskUrl(placeOf(place))]));
 }
 
 /** Whether the databases have the tables that this version needs. What cannot be reached is told of by `checkPlaces`. */

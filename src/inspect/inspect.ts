@@ -1,4 +1,6 @@
+import type { OpenDriver } from "../connections.js";
 import type {
+  Clock,
   DeadReason,
   Inspector,
   JobRecord,
@@ -150,24 +152,15 @@ export class Inspect {
     return coordinator === undefined ? [] : liveWorkers(coordinator, codec);
   }
 
-  /** Asks the broker, and the backend where it is another one, who they are and what time they have. */
+  /** Asks the app's places, first its broker and its backend where that is another one, who they are and what time they have. */
   async ping(): Promise<PlaceReport[]> {
-    const { route, clock } = await this.#connect();
-    const places = [{ role: "broker" as const, open: route.at }];
-    const other = route.backendAt;
-    return Promise.all(
-      [
-        ...places,
-        ...(other === undefined || other === route.at ? [] : [{ role: "backend" as const, open: other }]),
-      ].map(async ({ role, open }) => {
-        const asked = clock.now();
-        const ping = await open.connection.ping();
-        const answered = clock.now();
-        const { name: driver, location } = open.driver;
-        const clockSkew = ping.time - (asked + answered) / 2;
-        return { ...ping, role, driver, location, latency: answered - asked, clockSkew };
-      }),
-    );
+    const { clock } = await this.#connect();
+    const asked = new Map<OpenDriver, PlaceReport["role"]>();
+    for (const { at, backendAt } of await this.#routes()) {
+      if (!asked.has(at)) asked.set(at, "broker");
+      if (backendAt !== undefined && !asked.has(backendAt)) asked.set(backendAt, "backend");
+    }
+    return Promise.all([...asked].map(([place, role]) => pingPlace(place, role, clock)));
   }
 
   async #routes(): Promise<readonly Route[]> {
@@ -183,6 +176,19 @@ export class Inspect {
   async #everywhere(act: (route: Route) => Promise<string[]>): Promise<string[]> {
     return [...new Set(await allOf(await this.#routes(), act))];
   }
+}
+
+async function pingPlace(
+  { connection, driver }: OpenDriver,
+  role: PlaceReport["role"],
+  clock: Clock,
+): Promise<PlaceReport> {
+  const asked = clock.now();
+  const ping = await connection.ping();
+  const answered = clock.now();
+  const { name, location } = driver;
+  const clockSkew = ping.time - (asked + answered) / 2;
+  return { ...ping, role, driver: name, location, latency: answered - asked, clockSkew };
 }
 
 /** One route to each broker: some differ in their backend only. */

@@ -42,6 +42,17 @@ describe("app.migrate", () => {
     }
   });
 
+  test("goes to the places of single queues too, to each once", async () => {
+    const [own, mail] = [migratingDriver(await ledgerFile()), migratingDriver(await ledgerFile())];
+    const queuePlaces = { mail: { broker: mail, backend: own }, bills: { broker: mail } };
+    await using app = new Taskwright({ broker: own, queuePlaces });
+    const reports = await app.migrate();
+    expect(reports.map(({ applied }) => names(applied))).toEqual([
+      ["tables", "outcomes"],
+      ["tables", "outcomes"],
+    ]);
+  });
+
   test("closes the migrator after a failure, and gives what a driver did not expect a type", async () => {
     let closed = 0;
     const migrator = (error: Error) => async () => ({

@@ -79,6 +79,20 @@ describe("an app with queues in several places", () => {
     expect(await inspect.find("mail")).toBeUndefined();
   });
 
+  it("drains all of them, and asks all of them who they are", async () => {
+    const app = open();
+    for (const queue of ["default", "mail", "bills"]) await app.send("echo", { args: [queue], queue });
+    await app.inspect.pause("bills");
+    expect(await app.drain()).toEqual({ completed: 2, retried: 0, dead: 0, cancelled: 0 });
+    await app.inspect.resume("bills");
+    expect(await app.drain()).toMatchObject({ completed: 1 });
+    const places = (await app.inspect.ping()).map(({ role, location }) => [role, location.split("/").at(-1)]);
+    expect(places).toEqual([
+      ["broker", "own.db"],
+      ["broker", "mail.db"],
+    ]);
+  });
+
   it("pauses a queue where it is", async () => {
     const { inspect } = open();
     await inspect.pause("mail");
