@@ -2,7 +2,7 @@ import type { SqlTransaction } from "../../contracts/transaction.js";
 import { BrokerError, ConfigError } from "../../job/errors.js";
 import type { Session } from "./client/client.js";
 import { adoptConnection } from "./client/mysql2.js";
-import { isConnectionLost, isMissingSavepoint, isNotPreparable, toTaskwrightError } from "./errors.js";
+import { isConnectionLost, isDeadlock, isMissingSavepoint, isNotPreparable, toTaskwrightError } from "./errors.js";
 import { randomNumber } from "./random-number.js";
 
 const SAVEPOINT = "taskwright";
@@ -40,6 +40,7 @@ async function withinSavepoint<T>(session: Session, work: (session: Session) => 
     return result;
   } catch (error) {
     if (saved) await rollBack(session, error);
+    else if (!isConnectionLost(error) && !isDeadlock(error)) throw inPart(error, error);
     throw error;
   }
 }
@@ -51,13 +52,17 @@ async function rollBack(session: Session, cause: unknown): Promise<void> {
   } catch (error) {
     // After a deadlock, or on a connection that is lost, nothing is left of what was written, nor the savepoint.
     if (isMissingSavepoint(error) || isConnectionLost(error)) return;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new BrokerError(`what failed may be in your transaction in part: roll it back (${why})`, {
-      cause,
-      retryable: false,
-      outcome: "unknown",
-    });
+    throw inPart(cause, error);
   }
+}
+
+function inPart(cause: unknown, because: unknown): BrokerError {
+  const why = because instanceof Error ? because.message : String(because);
+  return new BrokerError(`what failed may be in your transaction in part: roll it back (${why})`, {
+    cause,
+    retryable: false,
+    outcome: "unknown",
+  });
 }
 
 /** MySQL has none for an ORM that prepares every statement. MariaDB has, since 10.6. */
