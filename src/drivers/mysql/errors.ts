@@ -21,6 +21,11 @@ const TOO_LARGE: Advice = {
   advice: "a packet is larger than max_allowed_packet: raise it on the server, or lower maxBytes",
   kind: "never",
 };
+/** Older ones send every number as one with a fraction, which MySQL takes for no `LIMIT` since 8.0.22. */
+const OLD_CLIENT: Advice = {
+  advice: "the server refused a number: MySQL needs mysql2 3.24 or later: run `npm install mysql2@latest`",
+  kind: "config",
+};
 const SCHEMA: Advice = { advice: "its tables are not those of this version: run `taskwright migrate`", kind: "schema" };
 const STOPPING: Advice = { advice: "it is shutting down, or ended the connection", kind: "later" };
 const SLOW: Advice = { advice: "it ended the statement, which took too long or was killed", kind: "later" };
@@ -50,6 +55,7 @@ const BY_NUMBER: Readonly<Record<number, Advice>> = {
   1153: TOO_LARGE,
   1203: CONNECTIONS,
   1205: { advice: "others held locks on the same rows for too long", kind: "later" },
+  1210: OLD_CLIENT,
   1213: { advice: "a deadlock with others on the same rows", kind: "later" },
   1226: CONNECTIONS,
   1227: DENIED,

@@ -10,9 +10,12 @@ const SAVEPOINT = "taskwright";
 /** Work on connections of the user's, inside the transactions that are open on them. */
 export class UserTransactions {
   readonly #location: string;
+  readonly #snapshots: boolean;
 
-  constructor(location: string) {
+  /** `snapshots`: the server has `innodb_snapshot_isolation`. */
+  constructor(location: string, snapshots: boolean) {
     this.#location = location;
+    this.#snapshots = snapshots;
   }
 
   /**
@@ -24,11 +27,22 @@ export class UserTransactions {
   async within<T>(transaction: unknown, work: (session: Session) => Promise<T>): Promise<T> {
     const session = toSession(transaction);
     try {
-      return await withinSavepoint(session, work);
+      return await withinSavepoint(session, (own) => work(this.#snapshots ? withoutSnapshots(own) : own));
     } catch (error) {
       throw toTaskwrightError(error, `${this.#location} (in your transaction)`, "none");
     }
   }
+}
+
+/**
+ * With it, a lock on a row that changed since the user's transaction first read anything ends that transaction. Ours do change:
+ * heartbeats extend the lease of the job that is to be completed. Rows of the user's own are not concerned.
+ */
+function withoutSnapshots({ writer, run }: Session): Session {
+  return {
+    writer,
+    run: (sql, parameters) => run(`SET STATEMENT innodb_snapshot_isolation = OFF FOR ${sql}`, parameters),
+  };
 }
 
 /** A user who catches our error and commits must not commit half a batch. */

@@ -12,8 +12,9 @@ function appAt(broker: string): Taskwright {
 
 /** Ends every connection to the test database but this one, as an operator does. */
 async function killAll(server: Awaited<ReturnType<typeof serve>>): Promise<number> {
-  const rows = await server.ask("SELECT id FROM information_schema.processlist WHERE db = 'test'");
-  for (const { id } of rows) await server.ask(`KILL CONNECTION ${Number(id)}`).catch(() => {});
+  // Not its table in information_schema: MySQL cannot read that while a statement holds bytes that are no text.
+  const rows = (await server.ask("SHOW PROCESSLIST")).filter(({ db }) => db === "test");
+  for (const { Id } of rows) await server.ask(`KILL CONNECTION ${Number(Id)}`).catch(() => {});
   return rows.length;
 }
 

@@ -3,7 +3,25 @@ import { ConfigError, Taskwright } from "taskwright";
 import { mysql } from "taskwright/drivers/mysql";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Settlement, SqlTransaction } from "../../../src/contracts/index.js";
-import { connection, consume, ENVIRONMENT, failure, job, NOW, place, prefixOf } from "./support.js";
+import { connect, connection, consume, ENVIRONMENT, failure, job, NOW, place, prefixOf, serve } from "./support.js";
+
+/** As a MariaDB is by itself since 11.6, and earlier ones where they are told. */
+test("a job whose lease was extended since the user's transaction began is completed in it, with MariaDB's snapshots too", async () => {
+  const server = await serve();
+  if (!(await isMariaDb(await connection(server.place)))) return;
+  await server.ask("SET GLOBAL innodb_snapshot_isolation = ON");
+  const { broker } = await connect(server.place);
+  await broker.publish([job()]);
+  const consumer = await consume({ broker });
+  const [lease] = await consumer.claim(NOW);
+  if (!lease) throw new Error("a job was published");
+  const own = await connection(server.place);
+  await own.beginTransaction();
+  await own.query(`SELECT COUNT(*) FROM ${prefixOf(server.place)}jobs`);
+  await consumer.extend([lease]);
+  expect(await consumer.settle([{ kind: "complete", lease }], own)).toEqual(["settled"]);
+  await own.commit();
+});
 
 async function isMariaDb(own: Connection): Promise<boolean> {
   const [rows] = await own.query("SELECT VERSION() AS version");
@@ -156,6 +174,19 @@ test.each([
     expect(String(error)).toMatch(message);
   },
 );
+
+test("a client that is too old for MySQL is named by the error", async () => {
+  const { broker } = await place();
+  const transaction: SqlTransaction = {
+    dialect: "mysql",
+    async query() {
+      throw Object.assign(new Error("Incorrect arguments to mysqld_stmt_execute"), { errno: 1210 });
+    },
+  };
+  const error = await failure(broker.publish([job()], transaction));
+  expect(error).toMatchObject({ code: "config" });
+  expect(String(error)).toMatch(/mysql2 3\.24 or later/);
+});
 
 test.each([
   ["a word", "BEGIN"],
