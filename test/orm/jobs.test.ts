@@ -71,6 +71,17 @@ describe.each(["postgres", "mysql"] as const)("jobs in transactions on %s", (dat
       expect(started.map(({ event }) => (event as { id: string }).id)).toEqual([job.id]);
     });
 
+    test("are duplicates where somebody else has taken their id since the transaction began", async () => {
+      const id = `taken-${database}`;
+      const status = await inside(async (one) => {
+        await one.run("SELECT * FROM effects");
+        await app.send("echo", { args: ["first"], id });
+        return (await echo(one).with({ id }).enqueue("second")).id;
+      });
+      expect(status).toBe(id);
+      expect(await (await app.job(id)).result({ timeout: "10s" })).toBe("first");
+    });
+
     test("are completed in them, or tried again", async () => {
       const ends: string[] = [];
       for (const name of ["job:completed", "job:retrying"] as const) {

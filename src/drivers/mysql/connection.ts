@@ -34,7 +34,13 @@ export async function connect(settings: Settings, environment: DriverEnvironment
     const packet = Math.min(LARGEST_STATEMENT, info.packet / PACKET_PART);
     const statements = statementsOf(tablesOf(tablePrefix), packet);
     const poller = new Poller(store, statements, clock, poll);
-    const shared: Shared = { store, statements, poller, clock, transactions: new UserTransactions(location) };
+    const shared: Shared = {
+      store,
+      statements,
+      poller,
+      clock,
+      transactions: new UserTransactions(location, info.snapshots),
+    };
     return contracts(shared, new MysqlBroker(shared, random), () => ping(store, settings));
   } catch (error) {
     await store.close();

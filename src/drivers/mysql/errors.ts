@@ -21,6 +21,11 @@ const TOO_LARGE: Advice = {
   advice: "a packet is larger than max_allowed_packet: raise it on the server, or lower maxBytes",
   kind: "never",
 };
+/** Older ones send every number as one with a fraction, which MySQL takes for no `LIMIT` since 8.0.22. */
+const OLD_CLIENT: Advice = {
+  advice: "the server refused a number: MySQL needs mysql2 3.24 or later: run `npm install mysql2@latest`",
+  kind: "config",
+};
 const SCHEMA: Advice = { advice: "its tables are not those of this version: run `taskwright migrate`", kind: "schema" };
 const STOPPING: Advice = { advice: "it is shutting down, or ended the connection", kind: "later" };
 const SLOW: Advice = { advice: "it ended the statement, which took too long or was killed", kind: "later" };
@@ -50,6 +55,7 @@ const BY_NUMBER: Readonly<Record<number, Advice>> = {
   1153: TOO_LARGE,
   1203: CONNECTIONS,
   1205: { advice: "others held locks on the same rows for too long", kind: "later" },
+  1210: OLD_CLIENT,
   1213: { advice: "a deadlock with others on the same rows", kind: "later" },
   1226: CONNECTIONS,
   1227: DENIED,
@@ -94,23 +100,33 @@ interface Description {
   readonly message: string;
 }
 
-/** Where ORMs keep the error of the client. */
-const INSIDE = ["cause", "driverError", "parent", "original"] as const;
+/** Where ORMs keep the error of the client. Prisma's is at `meta.driverAdapterError.cause`. */
+const INSIDE = ["cause", "driverError", "parent", "original", "meta", "driverAdapterError"] as const;
 
 function describe(error: unknown): Description {
   const message = (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
-  return { ...clientError(error, 3), message };
+  const found = clientError(error, 3);
+  // Prisma's own begins with an empty line.
+  return { ...found, message: message === "" ? found.message : message };
 }
 
 /** The error with the server's number, inside of what an ORM made of it; else the outermost one's code. */
-function clientError(error: unknown, depth: number): Omit<Description, "message"> {
-  if (typeof error !== "object" || error === null) return { number: undefined, code: "" };
-  const { errno, code } = error as { errno?: unknown; code?: unknown };
-  // Node's errors have numbers as well, negative ones.
-  if (typeof errno === "number" && errno >= 1000) return { number: errno, code: "" };
+function clientError(error: unknown, depth: number): Description {
+  if (typeof error !== "object" || error === null) return { number: undefined, code: "", message: "" };
+  const { code, originalMessage } = error as { code?: unknown; originalMessage?: unknown };
+  const number = numberOf(error);
+  if (number !== undefined) return { number, code: "", message: String(originalMessage ?? "") };
   const within = depth === 0 ? [] : INSIDE.map((key) => clientError(Reflect.get(error, key), depth - 1));
   const found = within.find(({ number }) => number !== undefined);
-  return found ?? { number: undefined, code: typeof code === "string" ? code : "" };
+  return found ?? { number: undefined, code: typeof code === "string" ? code : "", message: "" };
+}
+
+/** What the server says, as the client of an ORM has it. Prisma writes it as text, by another name. */
+function numberOf(error: object): number | undefined {
+  const { errno, originalCode } = error as { errno?: unknown; originalCode?: unknown };
+  // Node's errors have numbers as well, negative ones.
+  if (typeof errno === "number" && errno >= 1000) return errno;
+  return typeof originalCode === "string" && /^[1-9]\d{3}$/.test(originalCode) ? Number(originalCode) : undefined;
 }
 
 /** A failure as the core knows it. `outcome`: what is known of the call where the connection and not the server failed. */
@@ -131,6 +147,11 @@ export function toTaskwrightError(error: unknown, location: string, outcome: Ope
 export function isContention(error: unknown): boolean {
   const { number } = describe(error);
   return number === DEADLOCK || number === LOCK_WAIT || number === CHANGED;
+}
+
+/** Did the server undo the whole transaction? */
+export function isDeadlock(error: unknown): boolean {
+  return describe(error).number === DEADLOCK;
 }
 
 /** Is the connection of no use any more? */

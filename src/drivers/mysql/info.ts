@@ -12,6 +12,8 @@ export interface ServerInfo {
   readonly time: number;
   /** `max_allowed_packet`, in bytes. */
   readonly packet: number;
+  /** MariaDB's `innodb_snapshot_isolation`, which is on by itself since 11.6. */
+  readonly snapshots: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -19,7 +21,7 @@ export interface ServerInfo {
 const OLDEST = { MariaDB: [10, 6], MySQL: [8, 0] } as const;
 
 const VARIABLES = `SHOW VARIABLES WHERE Variable_name IN ('version', 'max_allowed_packet', 'read_only',
-  'innodb_flush_log_at_trx_commit', 'transaction_isolation', 'tx_isolation')`;
+  'innodb_flush_log_at_trx_commit', 'transaction_isolation', 'tx_isolation', 'innodb_snapshot_isolation')`;
 
 /** How many times `maxBytes` a packet must take: a job's row has a body and a history, and text doubles bytes. */
 const PACKET_FACTOR = 3;
@@ -44,6 +46,7 @@ export async function readInfo(session: Session, settings: Settings): Promise<Se
     server: `${name} ${number}`,
     time: toMillis(integer(clock ?? {}, "now")),
     packet: Number(variables.get("max_allowed_packet")),
+    snapshots: variables.get("innodb_snapshot_isolation") === "ON",
     warnings: warningsOf(variables, settings),
   };
 }

@@ -2,7 +2,7 @@ import type { SqlTransaction } from "../../contracts/transaction.js";
 import { BrokerError, ConfigError } from "../../job/errors.js";
 import type { Session } from "./client/client.js";
 import { adoptConnection } from "./client/mysql2.js";
-import { isConnectionLost, isMissingSavepoint, isNotPreparable, toTaskwrightError } from "./errors.js";
+import { isConnectionLost, isDeadlock, isMissingSavepoint, isNotPreparable, toTaskwrightError } from "./errors.js";
 import { randomNumber } from "./random-number.js";
 
 const SAVEPOINT = "taskwright";
@@ -10,9 +10,12 @@ const SAVEPOINT = "taskwright";
 /** Work on connections of the user's, inside the transactions that are open on them. */
 export class UserTransactions {
   readonly #location: string;
+  readonly #snapshots: boolean;
 
-  constructor(location: string) {
+  /** `snapshots`: the server has `innodb_snapshot_isolation`. */
+  constructor(location: string, snapshots: boolean) {
     this.#location = location;
+    this.#snapshots = snapshots;
   }
 
   /**
@@ -24,11 +27,22 @@ export class UserTransactions {
   async within<T>(transaction: unknown, work: (session: Session) => Promise<T>): Promise<T> {
     const session = toSession(transaction);
     try {
-      return await withinSavepoint(session, work);
+      return await withinSavepoint(session, (own) => work(this.#snapshots ? withoutSnapshots(own) : own));
     } catch (error) {
       throw toTaskwrightError(error, `${this.#location} (in your transaction)`, "none");
     }
   }
+}
+
+/**
+ * With it, a lock on a row that changed since the user's transaction first read anything ends that transaction. Ours do change:
+ * heartbeats extend the lease of the job that is to be completed. Rows of the user's own are not concerned.
+ */
+function withoutSnapshots({ writer, run }: Session): Session {
+  return {
+    writer,
+    run: (sql, parameters) => run(`SET STATEMENT innodb_snapshot_isolation = OFF FOR ${sql}`, parameters),
+  };
 }
 
 /** A user who catches our error and commits must not commit half a batch. */
@@ -40,6 +54,7 @@ async function withinSavepoint<T>(session: Session, work: (session: Session) => 
     return result;
   } catch (error) {
     if (saved) await rollBack(session, error);
+    else if (!isConnectionLost(error) && !isDeadlock(error)) throw inPart(error, error);
     throw error;
   }
 }
@@ -51,13 +66,17 @@ async function rollBack(session: Session, cause: unknown): Promise<void> {
   } catch (error) {
     // After a deadlock, or on a connection that is lost, nothing is left of what was written, nor the savepoint.
     if (isMissingSavepoint(error) || isConnectionLost(error)) return;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new BrokerError(`what failed may be in your transaction in part: roll it back (${why})`, {
-      cause,
-      retryable: false,
-      outcome: "unknown",
-    });
+    throw inPart(cause, error);
   }
+}
+
+function inPart(cause: unknown, because: unknown): BrokerError {
+  const why = because instanceof Error ? because.message : String(because);
+  return new BrokerError(`what failed may be in your transaction in part: roll it back (${why})`, {
+    cause,
+    retryable: false,
+    outcome: "unknown",
+  });
 }
 
 /** MySQL has none for an ORM that prepares every statement. MariaDB has, since 10.6. */

@@ -133,7 +133,8 @@ test("prefixes keep tables apart in one database", async () => {
 test("users without the right to change tables can work, once somebody else has migrated", async () => {
   const { url, database } = await emptyDatabase();
   await (await migratorOf(mysql(url))).apply();
-  await server.ask(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${database}.* TO worker@'%' IDENTIFIED BY 's3cret'`);
+  await server.ask("CREATE USER worker@'%' IDENTIFIED BY 's3cret'");
+  await server.ask(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${database}.* TO worker@'%'`);
   const limited = mysql(url.replace("root@", "worker:s3cret@"));
   const opened = await limited.connect(ENVIRONMENT);
   onTestFinished(() => opened.close());

@@ -12,8 +12,9 @@ function appAt(broker: string): Taskwright {
 
 /** Ends every connection to the test database but this one, as an operator does. */
 async function killAll(server: Awaited<ReturnType<typeof serve>>): Promise<number> {
-  const rows = await server.ask("SELECT id FROM information_schema.processlist WHERE db = 'test'");
-  for (const { id } of rows) await server.ask(`KILL CONNECTION ${Number(id)}`).catch(() => {});
+  // Not its table in information_schema: MySQL cannot read that while a statement holds bytes that are no text.
+  const rows = (await server.ask("SHOW PROCESSLIST")).filter(({ db }) => db === "test");
+  for (const { Id } of rows) await server.ask(`KILL CONNECTION ${Number(Id)}`).catch(() => {});
   return rows.length;
 }
 
@@ -100,7 +101,7 @@ describe("locks of others", () => {
     await other.beginTransaction();
     // Heavier than the driver's transaction, so the server ends that one.
     await other.query("CREATE TEMPORARY TABLE weight (n INT) ENGINE=InnoDB");
-    await other.query("INSERT INTO weight SELECT seq FROM seq_1_to_2000");
+    await other.query(`INSERT INTO weight VALUES ${new Array(2000).fill("(1)").join(", ")}`);
     await other.query(`SELECT * FROM ${prefix}jobs FOR UPDATE`);
     const settling = consumer.settle(leases.map((lease) => ({ kind: "complete", lease })));
     await until("a wait", async () => {
@@ -108,8 +109,10 @@ describe("locks of others", () => {
       return Number(row?.Value) > 0 || undefined;
     });
     await other.query(`SELECT * FROM ${prefix}leases FOR UPDATE`);
-    const [before] = await server.ask("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'");
-    expect(Number(before?.Value)).toBe(1);
+    const [metric] = await server.ask(
+      "SELECT count AS met FROM information_schema.INNODB_METRICS WHERE name = 'lock_deadlocks'",
+    );
+    expect(Number(metric?.met)).toBe(1);
     await other.rollback();
     expect(await settling).toEqual(["settled", "settled"]);
   });

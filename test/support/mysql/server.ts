@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createConnection } from "mysql2/promise";
@@ -49,8 +49,12 @@ function mysqlRecipe(options: MysqlServerOptions): Recipe {
   return {
     program: MARIADB,
     prepare: async ({ folder }) => {
-      await makeSystemTables(folder);
-      if (options.disk !== undefined) await mkdir(join(folder, DATA, SMALL_DISK));
+      if (options.disk === undefined) return makeSystemTables(folder);
+      // MySQL knows a database only that it has made itself, and to MariaDB, which skips the file here, a folder is one.
+      const script = join(folder, "small.sql");
+      await writeFile(script, `CREATE DATABASE ${SMALL_DISK};\n`);
+      await makeSystemTables(folder, `--init-file=${script}`);
+      await mkdir(join(folder, DATA, SMALL_DISK), { recursive: true });
     },
     command: (path) => [
       ...(options.disk === undefined ? [] : withSmallDisk(options.disk, join(DATA, SMALL_DISK))),
@@ -66,15 +70,22 @@ function mysqlRecipe(options: MysqlServerOptions): Recipe {
   };
 }
 
-async function makeSystemTables(folder: string): Promise<void> {
+async function makeSystemTables(folder: string, ...more: readonly string[]): Promise<void> {
   const installer = await findProgram(INSTALLER);
-  await run(installer, [...common(folder), "--auth-root-authentication-method=normal", "--skip-test-db", REDO]);
+  await run(installer, [
+    ...common(folder),
+    "--auth-root-authentication-method=normal",
+    "--skip-test-db",
+    REDO,
+    ...more,
+  ]);
 }
 
 function common(folder: string): string[] {
   // As root it would refuse to run, and as another user it could not read the folder.
   const user = process.getuid?.() === 0 ? ["--user=root"] : [];
-  return ["--no-defaults", ...user, `--datadir=${join(folder, DATA)}`];
+  // A server that starts removes the temporary tables in its folder for them, and would those of its neighbours in /tmp.
+  return ["--no-defaults", ...user, `--datadir=${join(folder, DATA)}`, `--tmpdir=${folder}`];
 }
 
 function network({ port, folder }: Site): string[] {
