@@ -133,7 +133,9 @@ describe("over RabbitMQ, a message of ours", () => {
         .sort();
     // And one of ours, for what Celery has no header for.
     const headers = named(ours.properties.headers ?? {}).filter((name) => name !== "taskwright");
-    expect(headers).toEqual(named(theirs.properties.headers ?? {}));
+    // From 5.3 on, also where there are no stamps and nothing was replaced; without them they are so.
+    const later = ["stamps", "stamped_headers", "replaced_task_nesting"];
+    expect(headers).toEqual(named(theirs.properties.headers ?? {}).filter((name) => !later.includes(name)));
     expect(named(ours.properties)).toEqual(expect.arrayContaining(named(theirs.properties)));
     for (const name of ["contentType", "contentEncoding", "deliveryMode"] as const)
       expect([name, ours.properties[name]]).toEqual([name, theirs.properties[name]]);

@@ -201,8 +201,12 @@ describe("Node's options, in Python", () => {
   it("codec: msgpack sends MessagePack", async () => {
     await using app = new Taskwright({ protocol: "celery", broker: place.url, codec: "msgpack" });
     const echo = app.remoteTask<[Uint8Array, number], { args: unknown[] }>("proj.echo");
-    // Its result is JSON nevertheless, which has no bytes.
-    await expect(echo.enqueue(Buffer.from([1]), 2).result({ timeout: "10s" })).rejects.toThrow();
+    // Its result is JSON nevertheless, which has no bytes: 5.2 fails, later ones write them as text.
+    const settled = await echo
+      .enqueue(Buffer.from([1]), 2)
+      .result({ timeout: "10s" })
+      .catch((error: Error) => error.name);
+    expect(["EncodeError", { args: ["\u0001", 2], kwargs: {} }]).toContainEqual(settled);
     expect(await app.send("proj.add", { args: [1.5, 2] }).result({ timeout: "10s" })).toBe(3.5);
   });
 
