@@ -55,7 +55,7 @@ describe("Python's options, in Node", () => {
         return seconds;
       };
       const naive = "datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(seconds=1)";
-      for (const options of ["countdown=1", `eta=${naive}`, `eta=(${naive}).isoformat()`]) {
+      for (const options of ["countdown=1", `eta=${naive}`]) {
         const seconds = await after(options);
         expect(seconds).toBeGreaterThanOrEqual(0.99);
         expect(seconds).toBeLessThan(5);
