@@ -13,8 +13,6 @@ vi.setConfig({ testTimeout: 90_000 });
 
 let place: CeleryPlace;
 const notes: unknown[] = [];
-const N = "(lambda name, *args, **kwargs: remote('node.' + name, *args, **kwargs).set(queue='node'))";
-
 beforeAll(async () => {
   place = await openPlace({}, "rabbitmq");
   const { app } = place;
@@ -41,7 +39,7 @@ beforeAll(async () => {
 
 afterAll(() => place?.close());
 
-const run = (call: string): Promise<unknown> => place.python.eval(`(lambda n: ${call})(${N})`);
+const run = (call: string): Promise<unknown> => place.run(call);
 
 /** Python with other settings, on the same servers. */
 async function otherPython(env: Readonly<Record<string, string>>): Promise<PythonClient> {
