@@ -45,7 +45,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   disable_events: (panel) => ({
     ok: panel.setTaskEvents(false) ? "task events disabled" : "task events already disabled",
   }),
-  heartbeat: (panel) => panel.heartbeat(),
+  // `None`, as in Celery: `celery control` takes silence for a worker that is not there.
+  heartbeat: (panel) => {
+    panel.heartbeat();
+    return null;
+  },
   shutdown: (panel) => panel.shutdown(),
 };
 

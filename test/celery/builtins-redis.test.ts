@@ -18,14 +18,11 @@ beforeAll(async () => {
 
 afterAll(() => place?.close());
 
-const N = "(lambda name, *args: remote('node.' + name, *args).set(queue='node'))";
-
-const get = (canvas: string): Promise<unknown> =>
-  place.python.eval(`(lambda n: (${canvas}).apply_async(queue='node').get(timeout=15))(${N})`);
+const get = (canvas: string): Promise<unknown> => place.run(`(${canvas}).apply_async(queue='node').get(timeout=15)`);
 
 /** Sends one of Celery's own tasks by its name. */
 const own = (name: string, rest: string): Promise<unknown> =>
-  place.python.eval(`(lambda n: remote('celery.${name}', ${rest}).set(queue='node').delay().get(timeout=15))(${N})`);
+  place.run(`remote('celery.${name}', ${rest}).set(queue='node').delay().get(timeout=15)`);
 
 describe("Celery's own tasks, over ours", () => {
   it("map", async () => {
@@ -44,8 +41,8 @@ describe("Celery's own tasks, over ours", () => {
     expect(await get("chain(n('add', 1, 2), xmap(n('double'), [1, 2]).set(queue='node'), n('sum'))")).toBe(6);
     const chunked = "chunks(n('add'), [(1, 1), (2, 2), (3, 3)], 2).set(queue='node')";
     // Whose results are nobody's but the group's: Celery gives the chain's last id to none of them.
-    const sent = `(lambda n: chain(n('add', 1, 2), ${chunked}).apply_async().parent.get(timeout=15))(${N})`;
-    expect(await place.python.eval(sent)).toBe(3);
+    const sent = `chain(n('add', 1, 2), ${chunked}).apply_async().parent.get(timeout=15)`;
+    expect(await place.run(sent)).toBe(3);
   });
 
   it("fails as the task does, or where there is no such task", async () => {
@@ -90,8 +87,8 @@ describe("Celery's own tasks, over ours", () => {
 describe("chord_unlock, of producers whose backend cannot count", () => {
   const unlock = (ids: string[], body: string, rest = "interval=0.1") => {
     const tuples = ids.map((id) => `[['${id}', None], None]`).join(", ");
-    return place.python.eval(
-      `(lambda n: remote('celery.chord_unlock', 'g', ${body}, result=[${tuples}], ${rest}).set(queue='node').delay().id)(${N})`,
+    return place.run(
+      `remote('celery.chord_unlock', 'g', ${body}, result=[${tuples}], ${rest}).set(queue='node').delay().id`,
     );
   };
   const send = (id: string, a: number) => place.app.send("node.add", { id, args: [a, a] });

@@ -28,9 +28,21 @@ async function inspect(method: string): Promise<unknown> {
   return answers[names[0] ?? ""];
 }
 
+/** Of our worker. */
+async function nodename(): Promise<string> {
+  const names = (await place.python.eval("list(app.control.inspect(timeout=2).ping())")) as string[];
+  return names.find((name) => name.startsWith("node-")) ?? "";
+}
+
 describe("celery inspect", () => {
   it("ping", async () => {
     expect(await inspect("ping()")).toEqual({ ok: "pong" });
+  });
+
+  it("report", async () => {
+    const answer = { ok: expect.stringContaining(`Node ${process.versions.node}`) };
+    expect(await inspect("report()")).toEqual(answer);
+    expect(await celeryCommand({ broker: place.url }, ["inspect", "--timeout", "3", "report"])).toContain("taskwright");
   });
 
   it("registered, stats, active_queues, conf", async () => {
@@ -130,6 +142,23 @@ describe("celery control", () => {
     await place.python.eval("app.control.rate_limit('node.add', 0, reply=True, timeout=1)");
   });
 
+  it("heartbeat is answered, and sent", async () => {
+    const ours = "[one for one in replies if list(one)[0].startswith('node-')]";
+    const asked = "app.control.broadcast('heartbeat', reply=True, timeout=2)";
+    expect(await place.python.eval(`(lambda replies: [len(replies), ${ours}])(${asked})`)).toEqual([
+      2,
+      [{ [await nodename()]: null }],
+    ]);
+    // Without an answer, the command fails: it says that no node replied.
+    const command = ["control", "--timeout", "3", "-d", await nodename(), "heartbeat"];
+    expect(await celeryCommand({ broker: place.url }, command)).not.toContain("Error");
+    // It comes at once, and not only with the next beat.
+    const heard = await place.python.eval(
+      "heard(app, {'worker-heartbeat'}, 'node-', lambda: app.control.broadcast('heartbeat'))",
+    );
+    expect(heard).toContainEqual(expect.objectContaining({ type: "worker-heartbeat", sw_ident: "taskwright" }));
+  });
+
   it("what is not known is an answer, not silence", async () => {
     const answers = await place.python.eval(
       "app.control.broadcast('pool_grow', arguments={'n': 1}, reply=True, timeout=1)",
@@ -152,12 +181,27 @@ describe("events", () => {
   });
 });
 
+describe("the states that monitors show", () => {
+  /** Each state of a task that runs once, as Celery's own events tell it to Flower and others. */
+  const states = async (queue: string, node: string, task: string) => {
+    const then = `lambda: remote('${task}', 1, 2).set(queue='${queue}').apply_async(task_id='state-${queue}')`;
+    return place.python.eval(
+      `states_in(app, 'state-${queue}', heard(app, {'task-succeeded', 'worker-heartbeat'}, '${node}', ${then}))`,
+    );
+  };
+
+  it("are RECEIVED, STARTED and SUCCESS, as of a worker in Python", async () => {
+    await place.python.eval("app.control.enable_events(reply=True, timeout=1)");
+    const told = await states("node", "node-", "node.add");
+    expect(told).toEqual(["RECEIVED", "STARTED", "SUCCESS"]);
+    expect(await states("celery", "celery@", "proj.add")).toEqual(told);
+  });
+});
+
 describe("shutdown", () => {
   it("ends our worker in order", async () => {
     const stopped = nextEvent(place.app, "worker:stopped");
-    const names = (await place.python.eval("list(app.control.inspect(timeout=2).ping())")) as string[];
-    const ours = names.find((name) => name.startsWith("node-"));
-    await place.python.eval(`app.control.shutdown(destination=['${ours}'])`);
+    await place.python.eval(`app.control.shutdown(destination=['${await nodename()}'])`);
     await stopped;
   });
 });

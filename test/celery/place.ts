@@ -11,8 +11,13 @@ export interface CeleryPlace extends PythonPlace {
   readonly python: PythonClient;
   readonly worker: PythonWorker;
   readonly app: Taskwright<undefined>;
+  /** What an expression in Python is worth, in which `n("add", 1)` is a signature of our task `node.add`, on the queue "node". */
+  run(call: string): Promise<unknown>;
   close(): Promise<void>;
 }
+
+/** In Python: a function that makes signatures of the tasks that run here. */
+const NODE = "(lambda name, *args, **kwargs: remote('node.' + name, *args, **kwargs).set(queue='node'))";
 
 /**
  * Opens all that a test of Node beside Python needs, in about 4 s.
@@ -30,6 +35,7 @@ export async function openPlace(
   const place = { broker, backend };
   const [python, worker] = await Promise.all([PythonClient.open(place), PythonWorker.open(place, ["-Q", "celery"])]);
   const app = new Taskwright({ protocol: "celery", ...place, worker: { queues: ["node"] }, ...options });
+  const run = (call: string): Promise<unknown> => python.eval(`(lambda n: ${call})(${NODE})`);
   const close = async (): Promise<void> => {
     await app.close();
     python.close();
@@ -37,5 +43,5 @@ export async function openPlace(
     await rabbitmq?.remove();
     await redis.remove();
   };
-  return { ...place, redis, url: broker, python, worker, app, close };
+  return { ...place, redis, url: broker, python, worker, app, run, close };
 }

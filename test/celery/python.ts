@@ -9,7 +9,8 @@ const run = promisify(execFile);
 
 /** Debian's: it is the one that finds Debian's packages, whatever other Python comes first in the PATH. */
 const PYTHON = "/usr/bin/python3";
-const PACKAGES = "python3-celery python3-redis python3-msgpack";
+/** yaml is what a producer may have, and our workers never read. */
+const PACKAGES = "python3-celery python3-redis python3-msgpack python3-yaml";
 const FOLDER = fileURLToPath(new URL("./python", import.meta.url));
 
 /** How long a worker or a client may take to be there, in ms: importing Celery takes a second, more on a busy machine. */
@@ -29,7 +30,7 @@ let ready: Promise<void> | undefined;
 export function requireCelery(): Promise<void> {
   ready ??= (async () => {
     const has = () =>
-      run(PYTHON, ["-c", "import celery, redis, msgpack"]).then(
+      run(PYTHON, ["-c", "import celery, redis, msgpack, yaml"]).then(
         () => true,
         () => false,
       );

@@ -26,8 +26,7 @@ beforeAll(async () => {
 
 afterAll(() => place?.close());
 
-const N = "(lambda name, *args: remote('node.' + name, *args).set(queue='node'))";
-const run = (call: string): Promise<unknown> => place.python.eval(`(lambda n: ${call})(${N})`);
+const run = (call: string): Promise<unknown> => place.run(call);
 /** What a task in Python sees of the stamps of its own message. */
 const seen = async (id: string): Promise<unknown> => place.app.job(id).result({ timeout: "15s" });
 const stamped = (id: string, more = "") => `stamps_of.si().set(task_id='${id}', ${STAMPED}${more})`;

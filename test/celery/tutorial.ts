@@ -80,6 +80,8 @@ export class Newcomer {
         ...process.env,
         PATH: [join(path, "bin"), dirname(process.execPath), process.env.PATH].join(delimiter),
         FORCE_COLOR: "0",
+        // Python, from 3.13 on, takes any FORCE_COLOR for yes.
+        PYTHON_COLORS: "0",
         PYTHONDONTWRITEBYTECODE: "1",
       },
     });

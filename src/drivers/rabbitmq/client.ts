@@ -42,6 +42,8 @@ export interface Properties {
   readonly timestamp?: unknown;
   readonly type?: unknown;
   readonly userId?: unknown;
+  /** How long the message may wait in a queue, in ms, before RabbitMQ drops it. */
+  readonly expiration?: unknown;
   readonly appId?: unknown;
 }
 

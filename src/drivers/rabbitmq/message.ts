@@ -61,8 +61,12 @@ export function toLetter(job: OutgoingJob, now: number): Letter {
   return { queue, content: toBuffer(body), options: all === undefined ? options : { ...options, headers: all } };
 }
 
-/** The same message again, with another state: for its queue, or for the one of its dead letters. */
-export function again(queue: string, properties: Properties, delivered: Delivered, state: State): Letter {
+/**
+ * The same message again, with another state: for its queue, or for the one of its dead letters. Without what RabbitMQ would act
+ * on: it drops a dead letter, and ends a delay, at the `expiration` of who sent the message, and refuses the `userId` of others.
+ */
+export function again(queue: string, theirs: Properties, delivered: Delivered, state: State): Letter {
+  const { expiration: _, userId: __, ...properties } = theirs;
   const { history } = state;
   const apart = history !== undefined && history.length > LONGEST_HEADER;
   const parts = partsOf({ ...(delivered.headers && { headers: delivered.headers }) });

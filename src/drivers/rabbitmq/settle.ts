@@ -42,7 +42,12 @@ function mailAnother(job: OutgoingJob, { delay, history }: Moving, now: number):
 /** A job as it stands, to go to the end of its queue after `delay` ms. */
 export function mailOn({ message, delivered, subscription }: Delivery, delay: number, now: number): Mail {
   const state = { ...stateOf(delivered), ...dueAt(delay, now) };
-  return mailLater(again(subscription.queue, message.properties, delivered, state), delay);
+  const letter = again(subscription.queue, message.properties, delivered, state);
+  const { expiration } = message.properties;
+  // What goes straight back to its queue may still expire there; what waits to be due may not.
+  if (delay <= 0 && expiration !== undefined)
+    return mailLater({ ...letter, options: { ...letter.options, expiration } }, 0);
+  return mailLater(letter, delay);
 }
 
 /** The copy that goes to the dead letters. */

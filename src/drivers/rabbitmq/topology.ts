@@ -42,17 +42,18 @@ export class Topology {
   }
 
   queue(name: string): Promise<void> {
-    const { queueType, maxPriority } = this.#settings;
+    const { queueType, maxPriority, protocol } = this.#settings;
+    // Quorum queues have a limit of deliveries, from RabbitMQ 4 on 20, and drop what reaches it unless they know where to put
+    // it, and that is there. Celery says nothing of that, and a queue must be declared by both alike.
+    const catchesDropped = queueType === "quorum" && protocol !== "celery";
     return this.#once(`queue ${name}`, async (channel) => {
-      // Quorum queues have a limit of deliveries, from RabbitMQ 4 on 20, and drop what reaches it unless they know where to
-      // put it, and that is there.
-      if (queueType === "quorum") await this.deadQueue(name);
+      if (catchesDropped) await this.deadQueue(name);
       await channel.assertQueue(name, {
         durable: true,
         arguments: {
           ...(maxPriority > 0 && { "x-max-priority": maxPriority }),
-          ...(queueType === "quorum" && {
-            "x-queue-type": "quorum",
+          ...(queueType === "quorum" && { "x-queue-type": "quorum" }),
+          ...(catchesDropped && {
             "x-dead-letter-exchange": "",
             "x-dead-letter-routing-key": deadQueueOf(name),
           }),

@@ -3,11 +3,14 @@ import base64
 import json
 import sys
 import time
+from datetime import datetime, timedelta, timezone
 
 import celery
 from celery import chain, chord, chunks, group, signature, states, xmap, xstarmap
 from celery.exceptions import TimeoutError
 from celery.result import AsyncResult, GroupResult
+from celery.utils.iso8601 import parse_iso8601 as maybe_iso8601
+from celery.utils.time import maybe_make_aware
 
 import tasks
 from tasks import *  # noqa: F403
@@ -31,6 +34,28 @@ def heard(app, wanted, node, then):
         receiver = app.events.Receiver(connection, handlers={"*": handle})
         receiver.capture(limit=None, timeout=20, wakeup=False)
     return found
+
+
+def states_in(app, uuid, events):
+    """The states of a task, as Celery's monitors see them when they hear these events one after the other."""
+    state = app.events.State()
+    found = []
+    for event in events:
+        state.event(event)
+        if event.get("uuid") == uuid:
+            found.append(state.tasks[uuid].state)
+    return found
+
+
+def with_errback(header, body, errback):
+    """A chord with an errback, with task_allow_error_cb_on_chord_header. 5.2 has no such setting: by hand then."""
+    app.conf.task_allow_error_cb_on_chord_header = True
+    if celery.VERSION < (5, 3):
+        for task in header:
+            task.link_error(errback.clone(immutable=True))
+    made = chord(header, body)
+    made.link_error(errback)
+    return made
 
 
 def first_in(queue, then):

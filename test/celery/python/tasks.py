@@ -3,6 +3,7 @@ import os
 import time
 
 from celery import Celery
+from kombu import Queue
 
 app = Celery("proj", broker=os.environ["BROKER"], backend=os.environ.get("BACKEND") or os.environ["BROKER"])
 app.conf.update(
@@ -17,6 +18,11 @@ app.conf.update(
     task_queue_max_priority=int(os.environ.get("MAX_PRIORITY", "0")) or None,
     broker_transport_options={"visibility_timeout": int(os.environ.get("VISIBILITY", "3600"))},
 )
+if os.environ.get("QUORUM"):
+    quorum = {"x-queue-type": "quorum"}
+    app.conf.task_queues = [Queue(n, routing_key=n, queue_arguments=quorum) for n in os.environ["QUORUM"].split(",")]
+if os.environ.get("TIMEZONE"):
+    app.conf.update(timezone=os.environ["TIMEZONE"], enable_utc=False)
 
 
 class Refused(Exception):
