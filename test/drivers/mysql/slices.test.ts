@@ -19,6 +19,11 @@ async function aging() {
       await own.query(`UPDATE ${prefix}line SET at = at - (${SLICES} << 20), slice = slice - ${SLICES}`);
       await own.query(`UPDATE ${prefix}slices SET slice = slice - ${SLICES} ORDER BY slice`);
     },
+    /** By the whole server, in the order of an index. */
+    async rowsRead(): Promise<number> {
+      const [rows] = await own.query("SHOW GLOBAL STATUS LIKE 'Handler_read_next'");
+      return Number((rows as { Value: string }[])[0]?.Value);
+    },
     async marks(): Promise<number> {
       const [rows] = await own.query(`SELECT COUNT(*) AS marks FROM ${prefix}slices`);
       return Number((rows as { marks: number }[])[0]?.marks);
@@ -49,6 +54,15 @@ test("a slice whose jobs were all claimed is not looked at any more", async () =
   expect(await claimAll({ broker })).toHaveLength(3);
   expect(await claimAll({ broker })).toEqual([]);
   expect(await marks()).toBe(0);
+});
+
+test("a claim reads what it takes of a slice, however many jobs are in it", async () => {
+  const { broker, rowsRead } = await aging();
+  await broker.publish(Array.from({ length: 1000 }, () => job()));
+  const consumer = await consume({ broker });
+  const before = await rowsRead();
+  expect(await consumer.claim({ ...NOW, max: 10 })).toHaveLength(10);
+  expect((await rowsRead()) - before).toBeLessThan(200);
 });
 
 test("what comes back to a slice that was left is found by everybody", async () => {

@@ -103,9 +103,12 @@ function isIn(row: SqlRow, { place, slice }: Slice): boolean {
   return integer(row, "place") === place && integer(row, "slice") === slice;
 }
 
-/** Is the row `alias` in one of `count` slices? Its queue is to be told besides. */
+/**
+ * Is the row `alias` in one of `count` slices? Its queue is to be told besides. MariaDB does not see that a parameter without a type
+ * is one value, and sorts all of a single slice to order it: a claim from one with 10,000 jobs took 34 ms, and 0.7 ms with `CAST`.
+ */
 export function inSlices(alias: string, count: number): string {
-  return `(${alias}.place, ${alias}.slice) IN (${repeat("(?, ?)", count)})`;
+  return `(${alias}.place, ${alias}.slice) IN (${repeat("(CAST(? AS SIGNED), CAST(? AS SIGNED))", count)})`;
 }
 
 /** The parameters of {@link inSlices}. */
