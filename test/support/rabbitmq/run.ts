@@ -32,7 +32,11 @@ export default async function run(project: TestProject): Promise<() => Promise<v
   project.provide("rabbitmq", path);
   return async () => {
     door.close();
-    await server?.then((running) => running.remove()).catch(() => {});
+    // That it did not start was told to those who asked for it.
+    await server?.then(
+      (running) => running.remove(),
+      () => {},
+    );
     await folder.remove();
   };
 }

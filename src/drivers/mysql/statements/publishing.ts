@@ -67,13 +67,12 @@ export function publishing(tables: Tables) {
     async queue(session: Session, parts: readonly (readonly NewJob[])[]): Promise<void> {
       const jobs = parts.flat().map(({ job }) => job);
       await putInLine(session, jobs.filter(isForNow), "9 - priority");
-      await putInLine(session, jobs.filter(isForLater), String(LATER));
+      // Those that the server's clock is past already are moved to their places by the next claim that looks.
+      const later = jobs.filter((job) => !isForNow(job));
+      await putInLine(session, later, String(LATER));
       await mark(session, parts.flatMap(oneOfEachSlice), { later: false });
-      await mark(
-        session,
-        jobs.filter(isForLater).map(({ id }) => id),
-        { later: true },
-      );
+      const ids = later.map(({ id }) => id);
+      await mark(session, ids, { later: true });
     },
   };
 }
@@ -86,11 +85,6 @@ function oneOfEachSlice(jobs: readonly NewJob[]): string[] {
 
 function isForNow({ notBefore }: OutgoingJob): boolean {
   return notBefore === undefined || ("in" in notBefore && notBefore.in <= 0);
-}
-
-/** It may be due by the server's clock: then it is moved to its place by the next claim that looks. */
-function isForLater(job: OutgoingJob): boolean {
-  return !isForNow(job);
 }
 
 /** About how many bytes a job takes in a statement. */
