@@ -159,6 +159,12 @@ describe("enqueue", () => {
     });
   });
 
+  it("waits for no worker where the job has ended", async () => {
+    const again = ["enqueue", "add", "1", "2", "--app", TASKS, "--id", "once", "--wait"];
+    await withWorker(again);
+    expect(await place.run(again)).toMatchObject({ code: 0, stdout: "3\n", stderr: "" });
+  });
+
   it("waits for the error", async () => {
     const { code, stderr } = await withWorker(["enqueue", "fail", "boom", "--wait"]);
     expect(code).toBe(1);

@@ -62,7 +62,7 @@ async function enqueue(command: Command, name: string, words: readonly string[],
     if (options.app !== undefined) findTask(session.app, name);
     const job = await session.app.send(name, { ...jobOptions(options), args });
     if (options.wait === undefined) return report(job, options, terminal);
-    await warnOfNoWorker(session, terminal);
+    await warnOfNoWorker(job, session, terminal);
     await printResult(job, options, terminal);
   });
 }
@@ -80,9 +80,9 @@ function report(job: Job<unknown>, { json }: EnqueueOptions, terminal: Terminal)
 }
 
 /** Whoever waits for nobody should know. Workers of Celery and of queues in other places are not seen from here. */
-async function warnOfNoWorker({ app, settings }: Session, terminal: Terminal): Promise<void> {
+async function warnOfNoWorker({ id }: Job<unknown>, { app, settings }: Session, terminal: Terminal): Promise<void> {
   if (settings.protocol === "celery" || Object.keys(settings.queuePlaces).length > 0) return;
-  if ((await app.inspect.workers()).length > 0) return;
+  if ((await app.inspect.outcome(id)) !== undefined || (await app.inspect.workers()).length > 0) return;
   terminal.printError("waiting, but no worker is running: start one with `taskwright worker <module>`");
 }
 
