@@ -17,13 +17,14 @@ export { type CurrentJob, currentJob } from "./job/current.js";
 export { DeadLetter, Discard, Retry, Snooze } from "./job/decisions.js";
 export type { Duration } from "./job/duration.js";
 export * from "./job/errors.js";
-export type { Job, JobState, ResultWait } from "./job/handle.js";
+export type { Job, ResultWait } from "./job/handle.js";
 export type { AttemptRecord } from "./job/history.js";
 export type { JobMessage, OutgoingMessage } from "./job/message.js";
 export type { Delivery, ExecutionOptions, JobOptions, Labels, LabelValue, ResultOptions } from "./job/options.js";
 export type { Outcome } from "./job/outcome.js";
 export type { Decision, ExecutingJob, HandlerOutcome, Middleware, SavedOutcome } from "./middleware/middleware.js";
 export type { MigrateOptions, MigrationReport } from "./migrate.js";
+export type { JobState } from "./results/job-state.js";
 export type { ProgressStream } from "./results/progress-stream.js";
 export type { Signature, SignatureData } from "./signature.js";
 export {

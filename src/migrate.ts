@@ -25,6 +25,13 @@ export interface MigrationReport {
   readonly missing: readonly Migration[];
 }
 
+/** A place as the settings name it, and what it is to an app. */
+interface NamedPlace {
+  readonly role: MigrationReport["role"];
+  readonly place: string | Driver;
+  readonly protocol: Settings["protocol"];
+}
+
 /** A driver, and what it is to an app. */
 interface Place {
   readonly role: MigrationReport["role"];
@@ -33,17 +40,23 @@ interface Place {
 
 type PlaceSettings = Pick<Settings, "broker" | "backend" | "protocol" | "queuePlaces">;
 
-/** The drivers of an app's settings, its own first, none of them opened, and each place once. */
-export async function placesOf({ queuePlaces, ...own }: PlaceSettings): Promise<Place[]> {
-  const places = new Map<string | Driver, Place>();
+/** The places of an app's settings, its own first and each once. */
+export function namedPlaces({ queuePlaces, ...own }: PlaceSettings): NamedPlace[] {
+  const places = new Map<string | Driver, NamedPlace>();
   for (const { broker, backend, protocol = own.protocol } of [own, ...Object.values(queuePlaces)]) {
     for (const [role, place] of [["broker", broker] as const, ["backend", backend] as const]) {
       if (place === undefined || isReplies(place) || places.has(place)) continue;
-      const driver = typeof place === "string" ? await driverFromUrl(place, protocol) : place;
-      places.set(place, { role, driver });
+      places.set(place, { role, place, protocol });
     }
   }
   return [...places.values()];
+}
+
+/** Their drivers, none of them opened. */
+export async function placesOf(settings: PlaceSettings): Promise<Place[]> {
+  const driverOf = async ({ place, protocol }: NamedPlace): Promise<Driver> =>
+    typeof place === "string" ? driverFromUrl(place, protocol) : place;
+  return Promise.all(namedPlaces(settings).map(async (named) => ({ role: named.role, driver: await driverOf(named) })));
 }
 
 /** Brings the schemas of all places to what their drivers need, one place after the other. */

@@ -4,7 +4,7 @@ import type { Settings } from "../config/resolve.js";
 import type { Driver } from "../contracts/index.js";
 import type { PlaceReport } from "../inspect/inspect.js";
 import { SchemaError } from "../job/errors.js";
-import type { MigrationReport } from "../migrate.js";
+import { type MigrationReport, namedPlaces } from "../migrate.js";
 import type { Session } from "./session.js";
 import { roughly } from "./show.js";
 import { VERSION } from "./version.js";
@@ -68,15 +68,10 @@ export async function checkPlaces({ app, settings }: Session): Promise<Check[]> 
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // It names its place, unless it comes before there is one.
-    const named = placesOf(settings).some((place) => message.includes(place));
+    const named = namedPlaces(settings).some(({ place }) => message.includes(maskUrl(placeOf(place))));
     const detail = named ? message : `${placeOf(settings.broker)}: ${message}`;
     return [{ name: "broker", status: "problem", detail: maskSecrets(detail) }];
   }
-}
-
-function placesOf({ broker, backend, queuePlaces }: Session["settings"]): string[] {
-  const places = Object.values(queuePlaces).flatMap((place) => [place.broker, place.backend]);
-  return [broker, backend, ...places].flatMap((place) => (place === undefined ? [] : [maskUrl(placeOf(place))]));
 }
 
 /** Whether the databases have the tables that this version needs. What cannot be reached is told of by `checkPlaces`. */

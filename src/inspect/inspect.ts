@@ -154,13 +154,13 @@ export class Inspect {
 
   /** Asks the app's places, first its broker and its backend where that is another one, who they are and what time they have. */
   async ping(): Promise<PlaceReport[]> {
-    const { clock } = await this.#connect();
+    const runtime = await this.#connect();
     const asked = new Map<OpenDriver, PlaceReport["role"]>();
-    for (const { at, backendAt } of await this.#routes()) {
+    for (const { at, backendAt } of await allRoutes(runtime)) {
       if (!asked.has(at)) asked.set(at, "broker");
       if (backendAt !== undefined && !asked.has(backendAt)) asked.set(backendAt, "backend");
     }
-    return Promise.all([...asked].map(([place, role]) => pingPlace(place, role, clock)));
+    return Promise.all([...asked].map(([place, role]) => pingPlace(place, role, runtime.clock)));
   }
 
   async #routes(): Promise<readonly Route[]> {

@@ -1,5 +1,6 @@
 import { unknownKey } from "../config/nearest.js";
-import type { CancelStatus, OutcomeRecord, QueuedState, TerminalState } from "../contracts/index.js";
+import type { CancelStatus, OutcomeRecord } from "../contracts/index.js";
+import { type JobState, stateAt } from "../results/job-state.js";
 import { ProgressStream } from "../results/progress-stream.js";
 import type { Route } from "../route.js";
 import type { Runtime } from "../runtime.js";
@@ -8,9 +9,6 @@ import { CancelledError, ConfigError, NoResultError, TimeoutError } from "./erro
 import { type AttemptRecord, readEntries, toAttempts } from "./history.js";
 import type { Outcome } from "./outcome.js";
 import { firstOf } from "./places.js";
-
-/** Where a job stands. `unknown`: nobody has heard of it, or its outcome has expired. */
-export type JobState = QueuedState | TerminalState | "unknown";
 
 /**
  * How long to wait for a result, and what may end the wait.
@@ -198,14 +196,6 @@ export class Job<R = unknown> {
       `job ${this.id} is a broadcast: it runs on every worker of its queue and has no single ${what}`,
     );
   }
-}
-
-async function stateAt(id: string, route: Route): Promise<JobState> {
-  const queued = await route.at.connection.inspector?.find([id]);
-  const state = queued?.[0]?.state;
-  if (state !== undefined) return state;
-  const [kept] = (await route.backend?.read([id])) ?? [];
-  return kept?.state ?? "unknown";
 }
 
 async function attemptsAt(id: string, runtime: Runtime, route: Route): Promise<readonly AttemptRecord[]> {

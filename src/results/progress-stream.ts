@@ -3,6 +3,7 @@ import type { Codec } from "../job/codec/index.js";
 import type { HandleAccess, JobAccess } from "../job/handle.js";
 import { firstOf } from "../job/places.js";
 import type { Route } from "../route.js";
+import { stateAt } from "./job-state.js";
 
 /** Without a notifier, progress is read this often, in ms; with one, this only catches what a notification missed. */
 const POLL = 250;
@@ -57,10 +58,8 @@ export class ProgressStream implements AsyncIterable<unknown> {
   }
 
   async #isKnown(route: Route): Promise<boolean> {
-    const [queued] = (await route.at.connection.inspector?.find([this.#id])) ?? [];
-    if (queued !== undefined) return true;
-    const [ended] = (await route.backend?.read([this.#id])) ?? [];
-    return ended !== undefined || (await route.backend?.readReport(this.#id)) !== undefined;
+    if ((await stateAt(this.#id, route)) !== "unknown") return true;
+    return (await route.backend?.readReport(this.#id)) !== undefined;
   }
 
   async *#follow({ runtime, route }: JobAccess, changes: Changes): AsyncGenerator<unknown, void, undefined> {
